@@ -1,0 +1,33 @@
+import type { BatchLine, ChatBody, ChatReply, Usage } from "../schemas/chat.ts";
+
+/** What an engine can do, asked once when a run is planned. */
+export type EngineInfo = {
+  /** Who answers, e.g. `embedded` or `openai https://host/v1`. */
+  name: string;
+  /** The model's exact revision if the engine knows it: part of the reply cache's key and of the lineage. */
+  revision: string;
+  /** False when the server refuses or ignores `logprobs`: such a model cannot be a labeler. */
+  logprobs: boolean;
+  /** True when `response_format: json_schema` is obeyed. */
+  structuredOutput: boolean;
+  /** True when `n` > 1 is answered in one call; otherwise the adapter repeats the request with derived seeds. */
+  warnings: string[];
+};
+
+export type ChatDelta =
+  | { kind: "text"; choice: number; text: string }
+  | { kind: "finish"; choice: number; reason: string }
+  | { kind: "usage"; usage: Usage };
+
+/**
+ * Answers chat requests. Bad requests and lost servers are replies (`outcome: "failed"`), not exceptions.
+ * Images named `blob:<sha256>` are read through the BlobStore the adapter was given.
+ */
+export interface Engine {
+  /** Asks the server about one model; a wrong URL or key is an exception that says what to do. */
+  describe(model: string): Promise<EngineInfo>;
+  /** Exactly one reply for each line, in any order, each as soon as it is known. Aborting ends the iteration early. */
+  run(lines: readonly BatchLine[], signal: AbortSignal): AsyncIterable<ChatReply>;
+  /** One answer as it is made. Aborting stops the generation. */
+  stream(body: ChatBody, signal: AbortSignal): AsyncIterable<ChatDelta>;
+}

@@ -1,0 +1,129 @@
+/** Everything a run is made of. A config names no secret: keys are read from the environment variables it names. */
+import { z } from "zod";
+
+export const EngineName = z.enum(["embedded", "openai"]);
+
+/** One model behind one engine. `model` is what the server calls it. */
+export const ModelRef = z.strictObject({
+  engine: EngineName,
+  model: z.string().min(1),
+  /** Base of an OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`. Needed for `openai`. */
+  baseUrl: z.url().optional(),
+  /** Name of the environment variable that holds the key. */
+  apiKeyEnv: z.string().default("OPENAI_API_KEY"),
+  /** Upper bound of concurrent requests; the client finds the right number below it (AIMD). */
+  maxConcurrency: z.int().min(1).max(1024).default(32), // our choice
+  timeoutSeconds: z.number().positive().default(120), // our choice
+  /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
+  price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
+  /** A named preset of `rlaifv models` that supplies prompts and decoding where the config does not. */
+  preset: z.string().optional(),
+}).refine((model) => model.engine !== "openai" || model.baseUrl !== undefined, {
+  path: ["baseUrl"],
+  error: "an openai model needs baseUrl, e.g. http://127.0.0.1:8000/v1",
+});
+export type ModelRef = z.infer<typeof ModelRef>;
+
+/** Where samples come from: a manifest file (JSONL, RLAIF-V input, parquet) or a folder of images with one question. */
+export const DataRef = z.strictObject({ path: z.string().min(1), question: z.string().min(1).optional() });
+export type DataRef = z.infer<typeof DataRef>;
+
+export const GenerateConfig = z.strictObject({
+  candidates: z.int().min(1).max(128).default(10), // paper §2.2; RLAIF-V repeats each record 10 times
+  temperature: z.number().min(0).max(2).default(0.7), // RLAIF-V script/data_gen: temperature 0.7
+  topP: z.number().gt(0).max(1).optional(), // not set by RLAIF-V (rlaifv-spec §1.2)
+  maxTokens: z.int().min(1).default(512), // RLAIF-V script/data_gen: max_new_tokens 512
+});
+
+export const DivideConfig = z.strictObject({
+  /** `two_calls` is the paper's way; `one_call` asks for claims and questions together. */
+  mode: z.enum(["two_calls", "one_call"]).default("two_calls"),
+  /** Longer answers are divided in windows of whole sentences. RLAIF-V keeps about 236 words and drops the rest (rlaifv-spec §1.3). */
+  windowWords: z.int().min(20).default(200), // our choice, inside what 8B models divide reliably
+  maxTokens: z.int().min(16).default(1024), // RLAIF-V: 256, which cuts long lists
+  temperature: z.number().min(0).max(2).default(0), // RLAIF-V: 0.2; ours is greedy so that a rerun gives the same claims
+});
+
+export const ScoreConfig = z.strictObject({
+  mode: z.enum(["parity", "strict"]).default("strict"),
+  /** strict: |p_yes − p_no| / (p_yes + p_no) below this abstains. */
+  margin: z.number().min(0).max(1).default(0.1), // our choice; anchors.md §10 "re-score stability"
+  /** strict: p_yes + p_no below this abstains. */
+  minMass: z.number().min(0).max(1).default(0.5), // our choice
+  /** strict: share of the labelers that voted which must agree; 1 = unanimous. */
+  consensus: z.number().gt(0.5).max(1).default(1), // SENTINEL's ablation: two verifiers that agree beat one
+});
+
+export const PairConfig = z.strictObject({
+  mode: z.enum(["parity", "strict"]).default("strict"),
+  minScoreGap: z.int().min(1).default(1), // RLAIF-V: diff = 1
+  /** Most pairs kept for one sample; null keeps all. */
+  perSample: z.int().min(1).nullable().default(2), // RLAIF-V: sample_num = 2
+  /** Drop pairs whose chosen answer is much shorter until mean lengths match (rlaifv-spec §1.8). */
+  balance: z.boolean().default(true),
+  /** strict: the balance keeps at least this share of the pairs. */
+  minRetained: z.number().min(0).max(1).default(0.5), // our choice: rlaifv-spec §6 13b
+  /** strict: both sides have the same number of claims, so that brevity cannot win. */
+  equalClaims: z.boolean().default(false),
+  /** strict: an answer stands in at most one pair. */
+  disjoint: z.boolean().default(false),
+  /** strict: the running sum of (chosen − rejected) words never falls below minus this; null switches it off. */
+  runningWordDebt: z.int().min(0).nullable().default(null),
+});
+
+export const TrainConfig = z.strictObject({
+  trainer: z.enum(["embedded"]),
+  beta: z.number().positive().default(0.1), // RLAIF-V: --dpo_beta 0.1
+  learningRate: z.number().positive().default(5e-7), // RLAIF-V, full tuning
+  epochs: z.number().positive().default(4), // RLAIF-V: 4 epochs
+  batchPairs: z.int().min(1).default(8), // RLAIF-V: 1 × 1 × 8 GPUs
+  /** Weight of the mean per-token negative log-likelihood of the chosen answer; 0 is plain DPO. */
+  sftWeight: z.number().min(0).default(0), // RLAIF-V: SFT_weight 0.0
+  warmupShare: z.number().min(0).max(1).default(0.05), // RLAIF-V: warm-up 5 %
+  checkpointsPerEpoch: z.int().min(1).default(4), // RLAIF-V: every quarter epoch
+});
+export type TrainConfig = z.infer<typeof TrainConfig>;
+
+export const EvaluateConfig = z.strictObject({
+  bench: z.enum(["scenes"]),
+  /** The split whose figures are reported. */
+  data: DataRef,
+  /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
+  selection: DataRef.optional(),
+  /** How many of a round's newest checkpoints are compared on the selection split. */
+  checkpoints: z.int().min(1).default(2), // our choice
+  /** Sampled answers per image. */
+  candidates: z.int().min(1).default(3), // our choice
+  /** Best-of-N by claim score, for the base and the final model; 1 switches it off. */
+  bestOf: z.int().min(1).default(8), // our choice
+  confidence: z.number().gt(0).lt(1).default(0.95),
+  bootstrapResamples: z.int().min(100).default(1000),
+});
+
+export const RunConfig = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40").default("run"),
+  seed: z.int().min(0).default(1),
+  rounds: z.int().min(1).max(100).default(1), // the paper runs 4
+  data: DataRef,
+  /** `split`: each round has samples of its own, as in RLAIF-V; `all`: every round uses all. */
+  roundData: z.enum(["split", "all"]).default("split"),
+  policy: ModelRef,
+  divider: ModelRef,
+  questioner: ModelRef,
+  labelers: z.array(ModelRef).min(1),
+  generate: GenerateConfig.prefault({}),
+  divide: DivideConfig.prefault({}),
+  score: ScoreConfig.prefault({}),
+  pair: PairConfig.prefault({}),
+  /** Left out: the run ends with the dataset of round 1. */
+  train: TrainConfig.optional(),
+  evaluate: EvaluateConfig.optional(),
+  budgetUsd: z.number().positive().default(10), // our choice: small enough to be a surprise to nobody
+  shardSamples: z.int().min(1).max(1000).default(40), // our choice for one machine; the cloud plans 1,000
+  maxConcurrentShards: z.int().min(1).max(1000).default(4),
+  /** A stage fails when more than this share of its shards failed. */
+  toleratedFailurePercent: z.number().min(0).max(100).default(5),
+});
+export type RunConfig = z.infer<typeof RunConfig>;
+/** What a user writes: defaults left out. */
+export type RunConfigInput = z.input<typeof RunConfig>;

@@ -1,0 +1,14 @@
+import type { RunState } from "../schemas/rows.ts";
+
+/** The life of a run. `failed` and `stopped` runs go on with `resume`: everything finished is kept. */
+export const NEXT_RUN_STATES = {
+  running: ["paused", "stopped", "finished", "failed"],
+  paused: ["running", "stopped"],
+  stopped: ["running"],
+  failed: ["running"],
+  finished: [],
+} as const satisfies Record<RunState, readonly RunState[]>;
+
+export function mayRunMove(from: RunState, to: RunState): boolean {
+  return (NEXT_RUN_STATES[from] as readonly RunState[]).includes(to);
+}
