@@ -30,7 +30,12 @@ export const Generated = Submitted.extend({ candidates: z.array(Candidate) });
 export type Generated = z.infer<typeof Generated>;
 
 /** One atomic statement of an answer. */
-export const Claim = z.strictObject({ claimId: z.string(), text: z.string().min(1) });
+export const Claim = z.strictObject({
+  claimId: z.string(),
+  text: z.string().min(1),
+  /** Already there when claims and questions were asked for in one call. */
+  question: z.string().min(1).optional(),
+});
 export type Claim = z.infer<typeof Claim>;
 
 /** `unusable` says why a candidate's claims cannot be trusted to be complete; such a candidate is never paired. */
@@ -45,6 +50,7 @@ export const CandidateIssue = z.enum([
 export type CandidateIssue = z.infer<typeof CandidateIssue>;
 
 export const DividedCandidate = Candidate.extend({ claims: z.array(Claim), unusable: CandidateIssue.optional() });
+export type DividedCandidate = z.infer<typeof DividedCandidate>;
 export const Divided = Submitted.extend({ candidates: z.array(DividedCandidate) });
 export type Divided = z.infer<typeof Divided>;
 
@@ -52,6 +58,7 @@ export type Divided = z.infer<typeof Divided>;
 export const QuestionedClaim = Claim.extend({ question: z.string().min(1) });
 export type QuestionedClaim = z.infer<typeof QuestionedClaim>;
 export const QuestionedCandidate = DividedCandidate.extend({ claims: z.array(QuestionedClaim) });
+export type QuestionedCandidate = z.infer<typeof QuestionedCandidate>;
 export const Questioned = Submitted.extend({ candidates: z.array(QuestionedCandidate) });
 export type Questioned = z.infer<typeof Questioned>;
 
