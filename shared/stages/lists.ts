@@ -100,7 +100,9 @@ function withQuestion(item: string): ListItem {
 /** The items of the first JSON value in the reply, or undefined when there is none that holds a list. */
 function jsonItems(text: string): ListItem[] | undefined {
   const fenced = /```(?:json)?\s*\n?([\s\S]*?)```/i.exec(text)?.[1]?.trim();
-  for (const candidate of [fenced, text, spanned(text, "{", "}"), spanned(text, "[", "]")]) {
+  const bulleted = text.split("\n").some((line) => BULLET.test(line)); // brackets inside a claim are no list
+  const spans = bulleted ? [] : [spanned(text, "{", "}"), spanned(text, "[", "]")];
+  for (const candidate of [fenced, text, ...spans]) {
     if (candidate === undefined || !/^[[{]/.test(candidate)) continue;
     const list = listIn(parsedJson(candidate));
     if (list !== undefined) return list.map(itemOf).filter((item) => item !== undefined);
@@ -108,7 +110,7 @@ function jsonItems(text: string): ListItem[] | undefined {
   return undefined;
 }
 
-/** From the first opening to the last closing bracket, when the reply's own lines hold nothing but it and prose. */
+/** From the first bracket that opens a JSON value to the last closing one. */
 function spanned(text: string, open: string, close: string): string | undefined {
   const start = text.search(open === "[" ? /\[\s*(?:["{\]])/ : /\{\s*"/);
   const end = text.lastIndexOf(close);

@@ -1,8 +1,23 @@
 /** What the stages need to know about plain text: words, sentences, windows. */
 
-/** Words as RLAIF-V counts them: runs between white space (rlaifv-spec §1.8). */
+/** Words as RLAIF-V counts them: runs between white space, as Python splits a string (rlaifv-spec §1.8). */
 export function wordCount(text: string): number {
-  return text.match(/\S+/g)?.length ?? 0;
+  let words = 0;
+  let inWord = false;
+  for (let at = 0; at < text.length; at++) {
+    const isSpace = isWhiteSpace(text.charCodeAt(at));
+    if (!isSpace && !inWord) words++;
+    inWord = !isSpace;
+  }
+  return words;
+}
+
+/** Python's idea: unlike JavaScript's it has the four separators U+001C–1F and U+0085, and not U+FEFF. */
+function isWhiteSpace(code: number): boolean {
+  if (code <= 0x20) return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code >= 0x1c;
+  if (code < 0x1680) return code === 0x85 || code === 0xa0;
+  if (code >= 0x2000 && code <= 0x200a) return true;
+  return [0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000].includes(code);
 }
 
 /** Lower case, without punctuation and doubled spaces: two texts with the same normal form say the same words. */

@@ -1,0 +1,194 @@
+/** Better answers against worse ones to the same question (rlaifv-spec §1.7; golden `pair_building`). */
+import { contentHash } from "../ids.ts";
+import { drawn, randomFrom, seedFor, shuffled } from "../random.ts";
+import type { RunConfig } from "../schemas/config.ts";
+import type { Pair, PairSide } from "../schemas/pair.ts";
+import type { Scored, ScoredCandidate, ScoredClaim } from "../schemas/sample.ts";
+import { lengthsOf, type RatioRow, searchRatio } from "./length-balance.ts";
+import { oneLine, wordCount } from "./text.ts";
+
+type PairConfig = RunConfig["pair"];
+
+/** Why something did not become a pair: candidates for the first, possible pairs for the others. */
+export const PAIR_DROPS = {
+  unusable_candidate: "candidates without a trustworthy score",
+  small_gap: "combinations whose scores are too close",
+  identical_text: "combinations of equal answers",
+  chosen_malformed: "combinations whose better answer was cut or repeats itself (strict)",
+  unequal_claims: "combinations with different numbers of claims (equalClaims)",
+  candidate_taken: "combinations with an answer that already stands in a pair (disjoint)",
+  over_sample_cap: "combinations beyond perSample",
+  chosen_too_short: "pairs taken out by the length balance",
+  word_debt: "pairs that would let the running word difference fall too low (runningWordDebt)",
+} as const;
+
+export type PairDrop = keyof typeof PAIR_DROPS;
+export type PairDrops = Partial<Record<PairDrop, number>>;
+
+/** Pairs with the number of what was dropped by reason. No pairs at all is a result. */
+export type PairedSample = { pairs: Pair[]; dropped: PairDrops };
+
+type Combination = { chosen: ScoredCandidate; rejected: ScoredCandidate };
+
+/** The pairs of one sample. `seed` is the run's; the draw depends on it, the round and the sample only. */
+export function pairSample(scored: Scored, context: { config: PairConfig; seed: number; round: number }): PairedSample {
+  const { config } = context;
+  const usable = scored.candidates.filter((candidate) => isUsable(candidate, config));
+  const dropped: PairDrops = {};
+  const count = (reason: PairDrop, more = 1) => {
+    if (more > 0) dropped[reason] = (dropped[reason] ?? 0) + more;
+  };
+  count("unusable_candidate", scored.candidates.length - usable.length);
+  const valid: Combination[] = [];
+  for (const [at, first] of usable.entries()) {
+    for (const second of usable.slice(at + 1)) {
+      const combination =
+        first.score! > second.score! ? { chosen: first, rejected: second } : { chosen: second, rejected: first };
+      const reason = dropReason(combination, config);
+      if (reason === undefined) valid.push(combination);
+      else count(reason);
+    }
+  }
+  const random = randomFrom(seedFor(context.seed, context.round, scored.sampleId, "pair"));
+  const kept =
+    config.mode === "strict" && config.disjoint
+      ? disjoint(valid, config, random, count)
+      : capped(valid, config, random, count);
+  return { pairs: kept.map((combination) => pairOf(scored, combination, context.round)), dropped };
+}
+
+function isUsable(candidate: ScoredCandidate, config: PairConfig): boolean {
+  if (candidate.score === null || candidate.unusable !== undefined) return false;
+  if (config.mode === "strict") return true;
+  // RLAIF-V: as many distinct questions as claims, so an answer that asks the same twice falls out.
+  return new Set(candidate.claims.map((claim) => claim.question)).size === candidate.claims.length;
+}
+
+function dropReason({ chosen, rejected }: Combination, config: PairConfig): PairDrop | undefined {
+  if (chosen.score! - rejected.score! < config.minScoreGap) return "small_gap";
+  if (config.mode === "parity") return undefined;
+  if (oneLine(chosen.text) === oneLine(rejected.text)) return "identical_text";
+  if (isMalformed(chosen)) return "chosen_malformed";
+  if (config.equalClaims && chosen.claims.length !== rejected.claims.length) return "unequal_claims";
+  return undefined;
+}
+
+/** Cut at max_tokens, or saying the same twice: such an answer may lose but never win. */
+function isMalformed(candidate: ScoredCandidate): boolean {
+  return candidate.finishReason === "length" || candidate.claims.some((claim) => claim.repeated);
+}
+
+type Count = (reason: PairDrop, more?: number) => void;
+
+function capped(valid: readonly Combination[], config: PairConfig, random: () => number, count: Count): Combination[] {
+  const kept = config.perSample === null ? [...valid] : drawn(valid, config.perSample, random);
+  count("over_sample_cap", valid.length - kept.length);
+  return kept;
+}
+
+/** A random walk over the combinations in which every answer is used at most once. */
+function disjoint(
+  valid: readonly Combination[],
+  config: PairConfig,
+  random: () => number,
+  count: Count,
+): Combination[] {
+  const taken = new Set<string>();
+  const kept: Combination[] = [];
+  for (const combination of shuffled(valid, random)) {
+    const ids = [combination.chosen.candidateId, combination.rejected.candidateId];
+    if (ids.some((id) => taken.has(id))) count("candidate_taken");
+    else if (config.perSample !== null && kept.length >= config.perSample) count("over_sample_cap");
+    else {
+      kept.push(combination);
+      for (const id of ids) taken.add(id);
+    }
+  }
+  return kept;
+}
+
+function pairOf(scored: Scored, { chosen, rejected }: Combination, round: number): Pair {
+  return {
+    pairId: `par_${contentHash({ chosen: chosen.candidateId, rejected: rejected.candidateId })}`,
+    sampleId: scored.sampleId,
+    round,
+    image: { sha256: scored.image.sha256, path: scored.image.path },
+    question: scored.question,
+    ...(scored.reference === undefined ? {} : { reference: scored.reference }),
+    chosen: sideOf(chosen),
+    rejected: sideOf(rejected),
+    metadata: scored.metadata,
+  };
+}
+
+function sideOf(candidate: ScoredCandidate): PairSide {
+  const claims = candidate.claims.map((claim) => ({
+    text: claim.text,
+    question: claim.question,
+    pYes: meanOf(claim, "pYes"),
+    pNo: meanOf(claim, "pNo"),
+    verdict: claim.verdict,
+  }));
+  return { candidateId: candidate.candidateId, text: candidate.text, score: candidate.score!, claims };
+}
+
+/** Over the labelers that replied. */
+function meanOf(claim: ScoredClaim, field: "pYes" | "pNo"): number | null {
+  const values = claim.labels.flatMap((label) => (label === null ? [] : [label[field]]));
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** `table` and `ratio` are null when the config switches the length balance off. */
+export type BalancedPairs = { pairs: Pair[]; dropped: PairDrops; ratio: number | null; table: RatioRow[] | null };
+
+/** The last step, over all pairs of a round: the length balance, then the running word debt. The order of pairs stays. */
+export function balancePairs(
+  pairs: readonly Pair[],
+  context: { config: PairConfig; seed: number; round: number },
+): BalancedPairs {
+  const { config } = context;
+  const strict = config.mode === "strict";
+  const balanced = config.balance ? lengthBalanced(pairs, strict ? config.minRetained : 0) : unbalanced(pairs);
+  if (!strict || config.runningWordDebt === null) return balanced;
+  const kept = withinWordDebt(
+    balanced.pairs,
+    config.runningWordDebt,
+    seedFor(context.seed, context.round, "word-debt"),
+  );
+  const debt = balanced.pairs.length - kept.length;
+  return { ...balanced, pairs: kept, dropped: { ...balanced.dropped, ...(debt > 0 ? { word_debt: debt } : {}) } };
+}
+
+function unbalanced(pairs: readonly Pair[]): BalancedPairs {
+  return { pairs: [...pairs], dropped: {}, ratio: null, table: null };
+}
+
+function lengthBalanced(pairs: readonly Pair[], minRetained: number): BalancedPairs {
+  const lengths = pairs.map(lengthsOf);
+  const { ratio, table, keeps } = searchRatio(lengths, minRetained);
+  const kept = pairs.filter((_, at) => keeps(lengths[at]!));
+  const same = lengths.filter((pair) => pair.same).length;
+  const short = pairs.length - kept.length - same;
+  const dropped = { ...(same > 0 ? { identical_text: same } : {}), ...(short > 0 ? { chosen_too_short: short } : {}) };
+  return { pairs: kept, dropped, ratio, table };
+}
+
+/**
+ * Walks the pairs in a seeded order and takes a pair only while the running sum of (chosen − rejected) words stays at or
+ * above −`debt`: with `debt` near 0 the chosen answers are as long as the rejected ones in total, not shorter.
+ */
+export function withinWordDebt<P extends Pick<Pair, "chosen" | "rejected">>(
+  pairs: readonly P[],
+  debt: number,
+  seed: number,
+): P[] {
+  let running = 0;
+  const accepted = new Set<P>();
+  for (const pair of shuffled(pairs, randomFrom(seed))) {
+    const difference = wordCount(pair.chosen.text) - wordCount(pair.rejected.text);
+    if (running + difference < -debt) continue;
+    running += difference;
+    accepted.add(pair);
+  }
+  return pairs.filter((pair) => accepted.has(pair));
+}
