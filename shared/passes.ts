@@ -7,7 +7,11 @@ export type Pass = { round: number; purpose: "train" | "select" | "evaluate" | "
 export function parsePassId(passId: PassId): Pass {
   const [, round, purpose, step] = /^(\d+)\.(train|select|evaluate|greedy)(?:-(\d+))?$/.exec(passId) ?? [];
   if (round === undefined || purpose === undefined) throw new RangeError(`not a pass id: ${passId}`);
-  return { round: Number(round), purpose: purpose as Pass["purpose"], ...(step === undefined ? {} : { step: Number(step) }) };
+  return {
+    round: Number(round),
+    purpose: purpose as Pass["purpose"],
+    ...(step === undefined ? {} : { step: Number(step) }),
+  };
 }
 
 /** The run's config with the decoding of one pass put in. */
@@ -17,6 +21,10 @@ export function configForPass(config: RunConfig, passId: PassId): RunConfig {
   if (purpose === "train" || evaluate === undefined) return config;
   if (purpose === "greedy") return { ...config, generate: { ...config.generate, candidates: 1, temperature: 0 } };
   const compared = round === 0 || round === config.rounds;
-  const candidates = purpose === "evaluate" && compared ? Math.max(evaluate.candidates, evaluate.bestOf) : evaluate.candidates;
+  const candidates =
+    purpose === "evaluate" && compared ? Math.max(evaluate.candidates, evaluate.bestOf) : evaluate.candidates;
   return { ...config, generate: { ...config.generate, candidates } };
 }
+
+/** The pass that compares the checkpoint of one step; `0.select-0` is the base model. */
+export const selectPassId = (round: number, step: number): PassId => `${round}.select-${step}`;

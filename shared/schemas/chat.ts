@@ -6,7 +6,10 @@
 import { z } from "zod";
 
 /** `url` is a data URL, an https URL, or `blob:<sha256>`: an image of the run's BlobStore, resolved by the engine adapter. */
-export const ImagePart = z.strictObject({ type: z.literal("image_url"), image_url: z.strictObject({ url: z.string() }) });
+export const ImagePart = z.strictObject({
+  type: z.literal("image_url"),
+  image_url: z.strictObject({ url: z.string() }),
+});
 export const TextPart = z.strictObject({ type: z.literal("text"), text: z.string() });
 export const ChatMessage = z.strictObject({
   role: z.enum(["system", "user", "assistant"]),

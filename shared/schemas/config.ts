@@ -4,24 +4,26 @@ import { z } from "zod";
 export const EngineName = z.enum(["embedded", "openai"]);
 
 /** One model behind one engine. `model` is what the server calls it. */
-export const ModelRef = z.strictObject({
-  engine: EngineName,
-  model: z.string().min(1),
-  /** Base of an OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`. Needed for `openai`. */
-  baseUrl: z.url().optional(),
-  /** Name of the environment variable that holds the key. */
-  apiKeyEnv: z.string().default("OPENAI_API_KEY"),
-  /** Upper bound of concurrent requests; the client finds the right number below it (AIMD). */
-  maxConcurrency: z.int().min(1).max(1024).default(32), // our choice
-  timeoutSeconds: z.number().positive().default(120), // our choice
-  /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
-  price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
-  /** A named preset of `rlaifv models` that supplies prompts and decoding where the config does not. */
-  preset: z.string().optional(),
-}).refine((model) => model.engine !== "openai" || model.baseUrl !== undefined, {
-  path: ["baseUrl"],
-  error: "an openai model needs baseUrl, e.g. http://127.0.0.1:8000/v1",
-});
+export const ModelRef = z
+  .strictObject({
+    engine: EngineName,
+    model: z.string().min(1),
+    /** Base of an OpenAI-compatible server, e.g. `http://127.0.0.1:8000/v1`. Needed for `openai`. */
+    baseUrl: z.url().optional(),
+    /** Name of the environment variable that holds the key. */
+    apiKeyEnv: z.string().default("OPENAI_API_KEY"),
+    /** Upper bound of concurrent requests; the client finds the right number below it (AIMD). */
+    maxConcurrency: z.int().min(1).max(1024).default(32), // our choice
+    timeoutSeconds: z.number().positive().default(120), // our choice
+    /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
+    price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
+    /** A named preset of `rlaifv models` that supplies prompts and decoding where the config does not. */
+    preset: z.string().optional(),
+  })
+  .refine((model) => model.engine !== "openai" || model.baseUrl !== undefined, {
+    path: ["baseUrl"],
+    error: "an openai model needs baseUrl, e.g. http://127.0.0.1:8000/v1",
+  });
 export type ModelRef = z.infer<typeof ModelRef>;
 
 /** Where samples come from: a manifest file (JSONL, RLAIF-V input, parquet) or a folder of images with one question. */
@@ -101,7 +103,10 @@ export const EvaluateConfig = z.strictObject({
 });
 
 export const RunConfig = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40").default("run"),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40")
+    .default("run"),
   seed: z.int().min(0).default(1),
   rounds: z.int().min(1).max(100).default(1), // the paper runs 4
   data: DataRef,

@@ -7,7 +7,13 @@ export const PairSide = z.strictObject({
   text: z.string(),
   score: z.int(),
   claims: z.array(
-    z.strictObject({ text: z.string(), question: z.string(), pYes: z.number().nullable(), pNo: z.number().nullable(), verdict: Verdict }),
+    z.strictObject({
+      text: z.string(),
+      question: z.string(),
+      pYes: z.number().nullable(),
+      pNo: z.number().nullable(),
+      verdict: Verdict,
+    }),
   ),
 });
 export type PairSide = z.infer<typeof PairSide>;

@@ -63,7 +63,7 @@ export type Selection = z.infer<typeof Selection>;
 
 /** What one model stage of one round cost. Tokens are null where the server did not tell them. */
 export const StageReport = z.strictObject({
-  stage: z.union([StageName, z.enum(["train", "select", "evaluate"])]),
+  stage: z.union([StageName, z.enum(["pair", "train", "select", "evaluate"])]),
   seconds: z.number().min(0),
   requests: Count,
   cached_replies: Count,

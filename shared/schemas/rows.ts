@@ -9,7 +9,16 @@ export type PassId = z.infer<typeof PassId>;
 export const StageName = z.enum(["generate", "divide", "question", "score"]);
 export type StageName = z.infer<typeof StageName>;
 
-export const SampleState = z.enum(["submitted", "generated", "divided", "questioned", "scored", "paired", "unpaired", "parked"]);
+export const SampleState = z.enum([
+  "submitted",
+  "generated",
+  "divided",
+  "questioned",
+  "scored",
+  "paired",
+  "unpaired",
+  "parked",
+]);
 export type SampleState = z.infer<typeof SampleState>;
 
 /** Bytes of one sample's JSON line inside a shard file. */

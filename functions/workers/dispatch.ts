@@ -1,0 +1,185 @@
+/** Runs one shard of one stage: reserves its money, runs it, settles, reports to whoever waits with the token. */
+import type { Answers } from "../../shared/answer.ts";
+import { addUsage, costMicros, NO_USAGE, tokenBound } from "../../shared/budget/cost.ts";
+import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
+import { readLines } from "../../shared/jsonl.ts";
+import { shardKey } from "../../shared/keys.ts";
+import { WORKER_RETRYABLE } from "../../shared/loop.ts";
+import { configForPass, parsePassId } from "../../shared/passes.ts";
+import { modelStage, STAGE_ORDER } from "../../shared/pipeline.ts";
+import { runShard, type ShardJob, type ShardResult } from "../../shared/run-shard.ts";
+import type { ChatRequest, Target } from "../../shared/schemas/chat.ts";
+import type { ModelRef, RunConfig } from "../../shared/schemas/config.ts";
+import { DispatchInput } from "../../shared/schemas/loop.ts";
+import type { ShardRow } from "../../shared/schemas/rows.ts";
+import type { StageContext } from "../../shared/stages/stage.ts";
+import { reportWhenDone, type WorkerDeps, WorkerError } from "./deps.ts";
+import { policyOfPass, readConfig } from "./files.ts";
+import { EMBEDDED_SECONDS_BOUND, reserve, tellMoney } from "./money.ts";
+
+/** From this attempt on (counted from 0) failed requests become losses instead of another try. Our choice: below the loop's five retries. */
+const LAST_ATTEMPT = 3;
+/** Retries and follow-up questions may ask once more for everything; the bound covers both. */
+const WAVES_BOUND = 2;
+
+export async function dispatch(event: unknown, deps: WorkerDeps): Promise<{ accepted: true }> {
+  const { token, attempt, round: _round, ...job } = DispatchInput.parse(event);
+  const done = workShard(job, attempt, deps).then(({ shardId, samples, parked }) => ({ shardId, samples, parked }));
+  reportWhenDone(token, done, deps);
+  return { accepted: true };
+}
+
+/** Does one shard; a shard that is done already is given back as it is. */
+export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps): Promise<ShardRow> {
+  const row = await deps.store.shards.get(job);
+  if (row === undefined) throw new Error(`shard ${job.shardId} of ${job.passId} was never planned`);
+  if (row.state === "done") return row;
+  const { context, models, refs } = await bindPass(job, deps);
+  const reservation = {
+    runId: job.runId,
+    reservationId: [job.passId, job.stage, job.shardId, deps.clock.now()].join("/"),
+  };
+  await reserve(reservation, await boundMicros(job, context, refs, deps), deps);
+  try {
+    const result = await runShard(
+      job,
+      {
+        context,
+        models,
+        samples: deps.store.samples,
+        cache: deps.store.replies,
+        blobs: deps.blobs,
+        clock: deps.clock,
+        signal: deps.signal,
+        onReplies: (completed, cached) =>
+          deps.emit({ kind: "replies", passId: job.passId, stage: job.stage, completed, cached }),
+      },
+      attempt >= LAST_ATTEMPT,
+    );
+    return await finishShard({ job, row, attempt, refs, result, reservation }, deps);
+  } finally {
+    await deps.store.ledger.release(reservation.runId, reservation.reservationId); // does nothing once settled
+  }
+}
+
+type Finished = {
+  job: ShardJob;
+  row: ShardRow;
+  attempt: number;
+  refs: (target: Target) => ModelRef;
+  result: ShardResult;
+  reservation: { runId: string; reservationId: string };
+};
+
+async function finishShard(
+  { job, row, attempt, refs, result, reservation }: Finished,
+  deps: WorkerDeps,
+): Promise<ShardRow> {
+  const micros = spentMicros(result, refs);
+  await deps.store.ledger.settle(reservation.runId, reservation.reservationId, micros);
+  await tellMoney(job.runId, deps);
+  if (result.outcome === "try_again") throw new WorkerError(WORKER_RETRYABLE, result.message);
+  const done: ShardRow = {
+    ...row,
+    state: "done",
+    attempt,
+    samples: result.samples + result.parked,
+    parked: result.parked,
+    requests: result.requests,
+    cachedReplies: result.cachedReplies,
+    usage: [...result.usage.values()].reduce(addUsage, NO_USAGE),
+    usdMicros: row.usdMicros + micros,
+    seconds: row.seconds + result.seconds,
+    losses: result.losses,
+  };
+  await deps.store.shards.put(done);
+  deps.emit({
+    kind: "shard",
+    passId: job.passId,
+    stage: job.stage,
+    shardId: job.shardId,
+    samples: result.samples,
+    parked: result.parked,
+  });
+  return done;
+}
+
+/** The pass's models, bound to their engines. */
+async function bindPass(job: ShardJob, deps: WorkerDeps) {
+  const config = configForPass(await readConfig(deps.blobs, job.runId), job.passId);
+  const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
+  const policy = await deps.bind(config.policy, checkpoint);
+  const divider = await deps.bind(config.divider, undefined);
+  const questioner = await deps.bind(config.questioner, undefined);
+  const labelers = await Promise.all(config.labelers.map((labeler) => deps.bind(labeler, undefined)));
+  const context: StageContext = {
+    config,
+    round: parsePassId(job.passId).round,
+    policy: policy.model,
+    structuredOutput: { divider: divider.info.structuredOutput, questioner: questioner.info.structuredOutput },
+  };
+  const bound = { policy: [policy], divider: [divider], questioner: [questioner], labeler: labelers };
+  const pick = <T>(byRole: Record<string, readonly T[]>, target: Target): T => {
+    const [role, index] = target.split("/") as [string, string];
+    const found = byRole[role]?.[Number(index)];
+    if (found === undefined) throw new Error(`the config has no ${target}`);
+    return found;
+  };
+  return {
+    context,
+    models: (target: Target) => pick(bound, target),
+    refs: (target: Target) => pick(modelRefs(config), target),
+  };
+}
+
+function modelRefs(config: RunConfig): Record<string, readonly ModelRef[]> {
+  return {
+    policy: [config.policy],
+    divider: [config.divider],
+    questioner: [config.questioner],
+    labeler: config.labelers,
+  };
+}
+
+/** Upper bound of what the shard may cost, from the very requests it will make. */
+async function boundMicros(
+  job: ShardJob,
+  context: StageContext,
+  refs: (target: Target) => ModelRef,
+  deps: WorkerDeps,
+): Promise<number> {
+  const stage = modelStage(job.stage);
+  const position = STAGE_ORDER.indexOf(job.stage);
+  const key = shardKey(job, position === 0 ? "submitted" : (STAGE_ORDER[position - 1] as string));
+  let micros = 0;
+  const timed = new Set<ModelRef>();
+  for await (const record of readLines(deps.blobs, key)) {
+    for (const request of stage.ask(stage.input.parse(record), context)) {
+      const ref = refs(request.target);
+      if (ref.engine === "embedded") timed.add(ref);
+      else micros += costMicros(ref, { usage: requestBound(request), seconds: 0 }) * WAVES_BOUND;
+    }
+  }
+  const seconds = timed.size === 0 ? 0 : EMBEDDED_SECONDS_BOUND;
+  return micros + toMicros(seconds * COMPUTE_PRICES["cpu-core"]);
+}
+
+function requestBound({ body }: ChatRequest) {
+  const parts = body.messages.flatMap(({ content }) =>
+    typeof content === "string" ? [{ type: "text" as const, text: content }] : content,
+  );
+  const promptBytes = parts.reduce((sum, part) => sum + (part.type === "text" ? Buffer.byteLength(part.text) : 0), 0);
+  const images = parts.filter(({ type }) => type === "image_url").length;
+  return tokenBound({ promptBytes, images, maxTokens: body.max_tokens ?? 4096, n: body.n ?? 1 });
+}
+
+/** Servers are paid by the token; the embedded engine once for the shard's time, whichever of its roles answered. */
+function spentMicros(result: { usage: Answers["usage"]; seconds: number }, refs: (target: Target) => ModelRef): number {
+  const targets = [...result.usage];
+  const paid = targets.filter(([target]) => refs(target).engine !== "embedded");
+  const tokens = paid.reduce((sum, [target, usage]) => sum + costMicros(refs(target), { usage, seconds: 0 }), 0);
+  const embedded = targets.find(([target]) => refs(target).engine === "embedded");
+  return (
+    tokens + (embedded === undefined ? 0 : costMicros(refs(embedded[0]), { usage: NO_USAGE, seconds: result.seconds }))
+  );
+}

@@ -1,0 +1,26 @@
+/** Measures what a round's promoted policy answered on the reported split. */
+import { measureOptions, measureWithGreedy } from "../../shared/evaluation/measure.ts";
+import { metricsKey } from "../../shared/keys.ts";
+import { PassInput } from "../../shared/schemas/loop.ts";
+import type { WorkerDeps } from "./deps.ts";
+import { readConfig, readScored, writeJson } from "./files.ts";
+
+/** Takes the figures of `<round>.evaluate` with those of `<round>.greedy` beside them. */
+export async function evaluate(
+  event: unknown,
+  deps: Pick<WorkerDeps, "store" | "blobs" | "bench" | "emit">,
+): Promise<{ measured: true }> {
+  const { runId, round } = PassInput.parse(event);
+  const config = await readConfig(deps.blobs, runId);
+  if (config.evaluate === undefined) throw new Error(`run ${runId} has no evaluate part`);
+  const passId = `${round}.evaluate`;
+  const passes = {
+    sampled: await readScored(deps, runId, passId),
+    greedy: await readScored(deps, runId, `${round}.greedy`),
+  };
+  const options = measureOptions(config.evaluate, config.seed);
+  const metrics = measureWithGreedy(deps.bench(config.evaluate.bench), passes, options);
+  await writeJson(deps.blobs, metricsKey(runId, passId), metrics);
+  deps.emit({ kind: "metrics", passId, metrics });
+  return { measured: true };
+}

@@ -1,0 +1,83 @@
+/** A run's small JSON files, read and written through their schemas. */
+import type { z } from "zod";
+import { readLines } from "../../shared/jsonl.ts";
+import { configKey, pairsKey, selectionKey, shardKey, trainingKey } from "../../shared/keys.ts";
+import { parsePassId } from "../../shared/passes.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import { RunConfig } from "../../shared/schemas/config.ts";
+import { Pair } from "../../shared/schemas/pair.ts";
+import { RoundSelection, Training } from "../../shared/schemas/rounds.ts";
+import type { Checkpoint, PassId } from "../../shared/schemas/rows.ts";
+import { Scored } from "../../shared/schemas/sample.ts";
+import type { WorkerDeps } from "./deps.ts";
+
+/** The file's value, or `undefined` where there is no file. A file that does not fit its schema is an exception. */
+export async function readJson<T>(
+  blobs: Pick<BlobStore, "read">,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const bytes = await blobs.read(key);
+  return bytes === undefined ? undefined : schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+}
+
+export async function writeJson(blobs: Pick<BlobStore, "write">, key: string, value: unknown): Promise<void> {
+  await blobs.write(key, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+export async function readConfig(blobs: Pick<BlobStore, "read">, runId: string): Promise<RunConfig> {
+  const config = await readJson(blobs, configKey(runId), RunConfig);
+  if (config === undefined) throw new Error(`there is no run ${runId} here: ${configKey(runId)} is missing`);
+  return config;
+}
+
+export async function readPairs(blobs: Pick<BlobStore, "stream">, runId: string, round: number): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for await (const record of readLines(blobs, pairsKey(runId, round))) pairs.push(Pair.parse(record));
+  return pairs;
+}
+
+/** The checkpoint promoted last in rounds up to `round`; `undefined` while that is the base model. */
+export async function promotedUpTo(
+  blobs: Pick<BlobStore, "read">,
+  runId: string,
+  round: number,
+): Promise<Checkpoint | undefined> {
+  for (let earlier = round; earlier >= 1; earlier--) {
+    const selection = await readJson(blobs, selectionKey(runId, earlier), RoundSelection);
+    if (selection?.checkpoint) return selection.checkpoint;
+  }
+  return undefined;
+}
+
+/** The policy that answers in a pass: before a round's training the last promoted one, in a comparison its candidate. */
+export async function policyOfPass(
+  blobs: Pick<BlobStore, "read">,
+  runId: string,
+  passId: PassId,
+): Promise<Checkpoint | undefined> {
+  const { round, purpose, step } = parsePassId(passId);
+  if (purpose === "train") return promotedUpTo(blobs, runId, round - 1);
+  if (purpose !== "select") return promotedUpTo(blobs, runId, round);
+  if (round === 0) return undefined;
+  const training = await readJson(blobs, trainingKey(runId, round), Training);
+  const made = training?.outcome === "trained" ? training.checkpoints : [];
+  const checkpoint = made.find((one) => one.step === step);
+  if (checkpoint === undefined)
+    throw new Error(`pass ${passId} compares a checkpoint that round ${round} did not make`);
+  return checkpoint;
+}
+
+/** Every scored sample of a pass, in shard order. */
+export async function readScored(
+  deps: Pick<WorkerDeps, "store" | "blobs">,
+  runId: string,
+  passId: PassId,
+): Promise<Scored[]> {
+  const samples: Scored[] = [];
+  for (const { shardId } of await deps.store.shards.list({ runId, passId, stage: "score" })) {
+    for await (const record of readLines(deps.blobs, shardKey({ runId, passId, shardId }, "score")))
+      samples.push(Scored.parse(record));
+  }
+  return samples;
+}

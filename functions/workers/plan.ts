@@ -1,0 +1,88 @@
+/** Deals a pass's samples to shards, and lists the shards a stage still has to do. */
+import { encodeLines, readLines } from "../../shared/jsonl.ts";
+import { type DataPart, samplesKey, shardKey, shardListKey } from "../../shared/keys.ts";
+import { parsePassId } from "../../shared/passes.ts";
+import { STAGE_ORDER } from "../../shared/pipeline.ts";
+import { randomFrom, seedFor, shuffled } from "../../shared/random.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import { PlanInput, type PlanResult } from "../../shared/schemas/loop.ts";
+import type { PassId, Pointer, SampleRow, ShardRow, StageName } from "../../shared/schemas/rows.ts";
+import { Submitted } from "../../shared/schemas/sample.ts";
+import type { WorkerDeps } from "./deps.ts";
+import { readConfig } from "./files.ts";
+
+type PlanDeps = Pick<WorkerDeps, "store" | "blobs" | "emit">;
+
+export async function plan(event: unknown, deps: PlanDeps): Promise<PlanResult> {
+  const { runId, passId, stage } = PlanInput.parse(event);
+  let shards = await deps.store.shards.list({ runId, passId, stage });
+  if (shards.length === 0 && stage === STAGE_ORDER[0]) {
+    await createPass(runId, passId, deps);
+    shards = await deps.store.shards.list({ runId, passId, stage });
+  }
+  const open = shards.filter(({ state }) => state !== "done");
+  const manifestKey = shardListKey(runId, passId, stage);
+  await deps.blobs.write(manifestKey, open.map(({ shardId }) => `${JSON.stringify({ shardId })}\n`).join(""));
+  deps.emit({
+    kind: "stage",
+    passId,
+    stage,
+    shards: open.length,
+    samples: open.reduce((sum, { samples }) => sum + samples, 0),
+  });
+  return { manifestKey, shards: open.length };
+}
+
+/** The samples of one pass: a round's own share, or all of the split that is evaluated. Pure. */
+export function samplesOfPass(samples: readonly Submitted[], passId: PassId, config: RunConfig): Submitted[] {
+  const { round, purpose } = parsePassId(passId);
+  if (purpose !== "train" || config.roundData === "all") return [...samples];
+  const order = shuffled(samples, randomFrom(seedFor(config.seed, "rounds")));
+  const start = Math.floor((order.length * (round - 1)) / config.rounds);
+  return order.slice(start, Math.floor((order.length * round) / config.rounds));
+}
+
+const PART_OF: Record<"train" | "select" | "evaluate" | "greedy", DataPart> = {
+  train: "data",
+  select: "selection",
+  evaluate: "evaluation",
+  greedy: "evaluation",
+};
+
+/** Content first, then the samples' rows, the shards' rows last: a pass whose shards are known is complete. */
+async function createPass(runId: string, passId: PassId, { store, blobs }: PlanDeps): Promise<void> {
+  const config = await readConfig(blobs, runId);
+  const all: Submitted[] = [];
+  for await (const record of readLines(blobs, samplesKey(runId, PART_OF[parsePassId(passId).purpose])))
+    all.push(Submitted.parse(record));
+  const samples = samplesOfPass(all, passId, config);
+  const shardRows: ShardRow[] = [];
+  for (let first = 0; first < samples.length; first += config.shardSamples) {
+    const shardId = String(shardRows.length / STAGE_ORDER.length).padStart(5, "0");
+    const dealt = samples.slice(first, first + config.shardSamples);
+    const key = shardKey({ runId, passId, shardId }, "submitted");
+    const { bytes, pointers } = encodeLines(key, dealt);
+    await blobs.write(key, bytes);
+    await store.samples.createMany(
+      dealt.map((sample, index) => sampleRow({ runId, passId, shardId }, sample, pointers[index] as Pointer)),
+    );
+    shardRows.push(...STAGE_ORDER.map((stage) => shardRow({ runId, passId, shardId, stage }, dealt.length)));
+  }
+  await store.shards.createMany(shardRows);
+}
+
+function sampleRow(
+  shard: { runId: string; passId: PassId; shardId: string },
+  sample: Submitted,
+  pointer: Pointer,
+): SampleRow {
+  return { ...shard, sampleId: sample.sampleId, state: "submitted", attempt: 0, pointer };
+}
+
+function shardRow(
+  shard: { runId: string; passId: PassId; shardId: string; stage: StageName },
+  samples: number,
+): ShardRow {
+  const counters = { parked: 0, requests: 0, cachedReplies: 0, usdMicros: 0, seconds: 0, losses: {} };
+  return { ...shard, state: "planned", attempt: 0, samples, ...counters };
+}

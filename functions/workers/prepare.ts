@@ -1,0 +1,37 @@
+/** Says what the loop has to do: from which round on, and which parts the run has. */
+import { metricsKey, pairingKey, selectionKey } from "../../shared/keys.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import { LoopInput, type PrepareResult } from "../../shared/schemas/loop.ts";
+import type { WorkerDeps } from "./deps.ts";
+import { readConfig } from "./files.ts";
+
+export async function prepare(event: unknown, { blobs }: Pick<WorkerDeps, "blobs">): Promise<PrepareResult> {
+  const { runId } = LoopInput.parse(event);
+  const config = await readConfig(blobs, runId);
+  const hasTrainer = config.train !== undefined;
+  const hasEvaluation = config.evaluate !== undefined;
+  return {
+    firstRound: await firstUnfinishedRound(runId, config, blobs),
+    rounds: config.rounds,
+    evaluateBase: hasEvaluation && (await blobs.read(metricsKey(runId, "0.greedy"))) === undefined,
+    hasTrainer,
+    hasEvaluation,
+    maxConcurrency: config.maxConcurrentShards,
+    toleratedFailurePercent: config.toleratedFailurePercent,
+  };
+}
+
+/** A round is finished when its last file is there. */
+async function firstUnfinishedRound(runId: string, config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<number> {
+  for (let round = 1; round <= config.rounds; round++) {
+    const last = lastFileOf(runId, round, config);
+    if ((await blobs.read(last, { offset: 0, length: 1 })) === undefined) return round;
+  }
+  return config.rounds + 1;
+}
+
+function lastFileOf(runId: string, round: number, config: RunConfig): string {
+  if (config.train === undefined) return pairingKey(runId, round);
+  return config.evaluate === undefined ? selectionKey(runId, round) : metricsKey(runId, `${round}.greedy`);
+}

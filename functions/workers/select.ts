@@ -1,0 +1,60 @@
+/** Promotes a checkpoint: the best by the rule on the selection split, or the last one where there is no such split. */
+import { measure, measureOptions } from "../../shared/evaluation/measure.ts";
+import { type Compared, selectCheckpoint } from "../../shared/evaluation/select.ts";
+import { selectionKey, trainingKey } from "../../shared/keys.ts";
+import { selectPassId } from "../../shared/passes.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import { PassInput } from "../../shared/schemas/loop.ts";
+import type { MetricSet } from "../../shared/schemas/metrics.ts";
+import type { Selection } from "../../shared/schemas/report.ts";
+import { RoundSelection, Training } from "../../shared/schemas/rounds.ts";
+import type { Checkpoint, PassId } from "../../shared/schemas/rows.ts";
+import type { WorkerDeps } from "./deps.ts";
+import { readConfig, readJson, readScored, writeJson } from "./files.ts";
+
+type SelectDeps = Pick<WorkerDeps, "store" | "blobs" | "bench" | "emit">;
+
+export async function select(event: unknown, deps: SelectDeps): Promise<{ checkpoint: string | null }> {
+  const { runId, round } = PassInput.parse(event);
+  const config = await readConfig(deps.blobs, runId);
+  const training = await readJson(deps.blobs, trainingKey(runId, round), Training);
+  if (training?.outcome !== "trained")
+    throw new Error(`round ${round} of run ${runId} made no checkpoint to select from`);
+  const selection = await decide({ runId, round, config, checkpoints: training.checkpoints }, deps);
+  const chosen = selection.outcome === "selected" ? selection.checkpoint : undefined;
+  const checkpoint = training.checkpoints.find(({ id }) => id === chosen) ?? null;
+  await writeJson(deps.blobs, selectionKey(runId, round), RoundSelection.parse({ checkpoint, selection }));
+  deps.emit({ kind: "promoted", round, checkpoint: checkpoint?.id ?? "nothing: the round's starting policy stays" });
+  return { checkpoint: checkpoint?.id ?? null };
+}
+
+type Round = { runId: string; round: number; config: RunConfig; checkpoints: Checkpoint[] };
+
+async function decide({ runId, round, config, checkpoints }: Round, deps: SelectDeps): Promise<Selection> {
+  const last = checkpoints.at(-1) as Checkpoint;
+  const evaluate = config.evaluate;
+  if (evaluate?.selection === undefined) {
+    return {
+      outcome: "selected",
+      checkpoint: last.id,
+      reason: "the last checkpoint: the run has no selection split",
+      considered: [],
+    };
+  }
+  const measurePass = async (passId: PassId): Promise<MetricSet> =>
+    measure(deps.bench(evaluate.bench), await readScored(deps, runId, passId), measureOptions(evaluate, config.seed));
+  const compared: Compared[] = [];
+  for (const { id, step } of checkpoints.slice(-evaluate.checkpoints)) {
+    compared.push({ checkpoint: id, step, metrics: await measurePass(selectPassId(round, step)) });
+  }
+  return selectCheckpoint(compared, await measurePass(await startPass(runId, round, deps)));
+}
+
+/** The pass in which the round's starting policy answered the selection split. */
+async function startPass(runId: string, round: number, deps: Pick<WorkerDeps, "blobs">): Promise<PassId> {
+  for (let earlier = round - 1; earlier >= 1; earlier--) {
+    const selection = await readJson(deps.blobs, selectionKey(runId, earlier), RoundSelection);
+    if (selection?.checkpoint) return selectPassId(earlier, selection.checkpoint.step);
+  }
+  return selectPassId(0, 0);
+}

@@ -1,0 +1,121 @@
+/** Asking models: every reply once, from the cache where it was given before. */
+import { addUsage, NO_USAGE } from "./budget/cost.ts";
+import { canonicalJson, sha256Hex } from "./ids.ts";
+import type { Engine } from "./ports/engine.ts";
+import type { ReplyCache } from "./ports/state-store.ts";
+import {
+  type BatchLine,
+  ChatCompletion,
+  type ChatReply,
+  type ChatRequest,
+  type Target,
+  type Usage,
+} from "./schemas/chat.ts";
+
+/** A model as a pass sees it: who answers, under which name, in which exact revision. */
+export type BoundModel = { engine: Engine; model: string; revision: string };
+
+export type Answers = {
+  replies: Map<string, ChatReply>;
+  /** Of fresh replies only: what was cached costs nothing again. */
+  usage: Map<Target, Usage>;
+  cached: number;
+};
+
+export type AnswerDeps = {
+  models: (target: Target) => BoundModel;
+  cache: ReplyCache;
+  signal: AbortSignal;
+  onReplies: (count: number, cached: number) => void;
+};
+
+/** Replies reach the cache in groups of this size: what a crash can cost. Our choice. */
+const CACHE_GROUP = 64;
+
+type Asked = { line: BatchLine; key: string };
+
+/**
+ * One reply for every request. Completed replies are cached as they come, so that a run that was killed asks nothing
+ * twice; failed ones are not, so that they are asked again. An aborted signal is thrown.
+ */
+export async function answer(requests: readonly ChatRequest[], deps: AnswerDeps): Promise<Answers> {
+  const asked = requests.map((request) => ({
+    target: request.target,
+    ...lineOf(request, deps.models(request.target)),
+  }));
+  const replies = await cachedReplies(asked, deps.cache);
+  const cached = replies.size;
+  if (cached > 0) deps.onReplies(cached, cached);
+  const usage = new Map<Target, Usage>();
+  const open = Map.groupBy(
+    asked.filter(({ line }) => !replies.has(line.custom_id)),
+    ({ target }) => target,
+  );
+  await Promise.all(
+    [...open].map(async ([target, items]) => {
+      for await (const reply of freshReplies(items, deps.models(target).engine, deps)) {
+        replies.set(reply.custom_id, reply);
+        if (reply.outcome === "completed") {
+          usage.set(target, addUsage(usage.get(target) ?? NO_USAGE, reply.completion.usage ?? NO_USAGE));
+        }
+      }
+    }),
+  );
+  deps.signal.throwIfAborted();
+  return { replies, usage, cached };
+}
+
+function lineOf(request: ChatRequest, bound: BoundModel): Asked {
+  const body = { ...request.body, model: bound.model };
+  return {
+    line: { custom_id: request.custom_id, method: "POST", url: "/v1/chat/completions", body },
+    key: sha256Hex(canonicalJson([bound.revision, body])),
+  };
+}
+
+async function cachedReplies(asked: readonly Asked[], cache: ReplyCache): Promise<Map<string, ChatReply>> {
+  const stored = await cache.getMany(asked.map(({ key }) => key));
+  const replies = new Map<string, ChatReply>();
+  for (const { line, key } of asked) {
+    const text = stored.get(key);
+    if (text === undefined) continue;
+    const completion = ChatCompletion.parse(JSON.parse(text));
+    replies.set(line.custom_id, { outcome: "completed", custom_id: line.custom_id, completion });
+  }
+  return replies;
+}
+
+async function* freshReplies(items: readonly Asked[], engine: Engine, deps: AnswerDeps): AsyncGenerator<ChatReply> {
+  const keys = new Map(items.map(({ line, key }) => [line.custom_id, key]));
+  let group: { key: string; reply: string }[] = [];
+  const flush = async () => {
+    const entries = group;
+    group = [];
+    if (entries.length > 0) await deps.cache.putMany(entries);
+  };
+  try {
+    for await (const reply of engine.run(
+      items.map(({ line }) => line),
+      deps.signal,
+    )) {
+      const key = keys.get(reply.custom_id);
+      if (key === undefined)
+        throw new Error(`the engine answered ${reply.custom_id}, which was not asked or was answered before`);
+      keys.delete(reply.custom_id);
+      if (reply.outcome === "completed") group.push({ key, reply: JSON.stringify(reply.completion) });
+      if (group.length >= CACHE_GROUP) await flush();
+      deps.onReplies(1, 0);
+      yield reply;
+    }
+  } finally {
+    await flush();
+  }
+  deps.signal.throwIfAborted();
+  for (const custom_id of keys.keys()) {
+    yield {
+      outcome: "failed",
+      custom_id,
+      failure: { code: "no_reply", message: "the engine ended without a reply", retryable: true },
+    };
+  }
+}
