@@ -1,0 +1,52 @@
+/** Rows of a JSONL file, or of one JSON array (RLAIF-V writes arrays into .jsonl files too, rlaifv-spec §1.1). */
+import { createReadStream } from "node:fs";
+import { type Problem, problem } from "./bad-row.ts";
+import { arraySegments, isBlank, lineSegments, MAX_ROW_BYTES, type Segment } from "./segments.ts";
+
+/** A row as it stands in its container, or why it could not even be read. */
+export type RawRow = { line: number } & ({ kind: "row"; row: unknown } | { kind: "problem"; problem: Problem });
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function parseText(bytes: Uint8Array): { kind: "row"; row: unknown } | { kind: "problem"; problem: Problem } {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    const shown = new TextDecoder().decode(bytes.subarray(0, 200)); // enough to recognise the row
+    return {
+      kind: "problem",
+      problem: problem("not_utf8", ["row", shown], "the row is not UTF-8", "Save the file as UTF-8."),
+    };
+  }
+  try {
+    return { kind: "row", row: JSON.parse(text) };
+  } catch (error) {
+    const reason = `not JSON (${(error as Error).message.slice(0, 120)})`;
+    return { kind: "problem", problem: problem("not_json", ["row", text], reason, "Write one JSON object per line.") };
+  }
+}
+
+function parseSegment(segment: Segment): RawRow {
+  const { line } = segment;
+  if (segment.kind === "text") return { line, ...parseText(segment.bytes) };
+  if (segment.kind === "unclosed") {
+    const fix = "The file was cut; write it again.";
+    return {
+      line,
+      kind: "problem",
+      problem: problem("unclosed_array", ["row", ""], "the JSON array is not closed", fix),
+    };
+  }
+  const reason = `${segment.length} bytes in one row are more than ${MAX_ROW_BYTES}`;
+  const fix = "Put the image into a file and name its path.";
+  return { line, kind: "problem", problem: problem("row_too_long", ["row", ""], reason, fix) };
+}
+
+/** Rows of a JSON file in order; blank lines are passed over. `isArray` says which of the two containers it is. */
+export async function* jsonRows(path: string, isArray: boolean): AsyncGenerator<RawRow> {
+  const chunks = createReadStream(path) as AsyncIterable<Uint8Array>;
+  for await (const segment of isArray ? arraySegments(chunks) : lineSegments(chunks)) {
+    if (segment.kind !== "text" || !isBlank(segment.bytes)) yield parseSegment(segment);
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Reads a manifest into checked samples. The images' original bytes go to the BlobStore under their SHA-256, so that
+ * exports are byte-equal; a bad row is reported with its place, field, reason and way out, and the others go on.
+ */
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { sampleIdOf } from "../../shared/ids.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { DataRef } from "../../shared/schemas/config.ts";
+import type { Submitted } from "../../shared/schemas/sample.ts";
+import { type BadRow, type Problem, problem } from "./bad-row.ts";
+import { type Container, ManifestError, openContainer } from "./container.ts";
+import { checkImage, EXTENSION_OF } from "./image-check.ts";
+import type { PathRules } from "./image-path.ts";
+import { loadImage } from "./image-source.ts";
+import { mapInOrder } from "./in-order.ts";
+import type { RawRow } from "./json-rows.ts";
+import { type Draft, readRecord } from "./record.ts";
+
+/** One row's ending. `line` counts from 1. */
+export type ManifestRow = { outcome: "sample"; line: number; sample: Submitted } | BadRow;
+
+export type ReadManifestOptions = {
+  blobs: Pick<BlobStore, "writeContent">;
+  /** Check the whole manifest first and throw a ManifestRejected, before any row is yielded or stored, if one row is bad. */
+  strict?: boolean;
+  /** Folder that relative image paths may not leave; the manifest's own by default. */
+  root?: string;
+  /** For manifests of strangers: refuse absolute paths and symbolic links. */
+  confined?: boolean;
+  /** Images read and decoded at the same time; each may hold MAX_IMAGE_BYTES. */
+  concurrency?: number;
+};
+
+const CONCURRENCY = 4; // libuv's default pool, which sharp and the file reads share
+const REPORTED_ROWS = 20; // our choice: enough to see the pattern
+
+/** Strict reading found bad rows; `badRows` holds the first ones, `count` all. */
+export class ManifestRejected extends ManifestError {
+  readonly badRows: readonly BadRow[];
+  readonly count: number;
+
+  constructor(path: string, badRows: readonly BadRow[], count: number) {
+    const lines = badRows.map((row) => `  line ${row.line}, ${row.field}: ${row.reason}. ${row.fix}`);
+    super([`${path}: ${count} bad rows (strict: nothing was started)`, ...lines].join("\n"));
+    this.badRows = badRows;
+    this.count = count;
+  }
+}
+
+/** Where an image's bytes go once they are found good; gives their SHA-256. */
+type Keep = (bytes: Uint8Array) => Promise<string>;
+type Checked = { line: number; draft: Draft; image: Submitted["image"] } | BadRow;
+
+function badRow(line: number, what: Problem): BadRow {
+  return { outcome: "bad_row", line, ...what };
+}
+
+async function checkRow(
+  raw: RawRow,
+  fallbackQuestion: string | undefined,
+  rules: PathRules,
+  keep: Keep,
+): Promise<Checked> {
+  const { line } = raw;
+  if (raw.kind === "problem") return badRow(line, raw.problem);
+  const draft = readRecord(raw.row, fallbackQuestion);
+  if ("code" in draft) return badRow(line, draft);
+  const loaded = await loadImage(draft.image, rules);
+  if ("code" in loaded) return badRow(line, loaded);
+  const { field } = draft.image;
+  const checked = await checkImage(loaded.bytes, field, loaded.name ?? "(inline)");
+  if ("code" in checked) return badRow(line, checked);
+  const sha256 = await keep(loaded.bytes);
+  const path = loaded.name ?? `${sha256}.${EXTENSION_OF[checked.format]}`;
+  return { line, draft: withoutImage(draft), image: { sha256, path, width: checked.width, height: checked.height } };
+}
+
+/** Lets go of inline bytes, which would otherwise live as long as the row waits for its turn. */
+function withoutImage(draft: Draft): Draft {
+  return { ...draft, image: { kind: "text", field: draft.image.field, text: "" } };
+}
+
+/** Turns checked rows into samples one after the other and tells repetitions apart; remembers ids only. */
+class Assembler {
+  readonly #lineOfId = new Map<string, number>();
+  readonly #lineOfSample = new Map<string, number>();
+
+  /** Undefined for a further pair of a sample that is already there. */
+  assemble(checked: Checked): ManifestRow | undefined {
+    if ("outcome" in checked) return checked;
+    const { line, draft, image } = checked;
+    const sampleId = sampleIdOf({ imageSha256: image.sha256, question: draft.question, row: draft.id });
+    const first = this.#lineOfSample.get(sampleId);
+    if (first !== undefined && draft.isPair) return undefined;
+    const repeated = this.#repetition(draft, first);
+    if (repeated) return badRow(line, repeated);
+    if (draft.id !== undefined) this.#lineOfId.set(draft.id, line);
+    this.#lineOfSample.set(sampleId, line);
+    const reference = draft.reference === undefined ? {} : { reference: draft.reference };
+    return {
+      outcome: "sample",
+      line,
+      sample: { sampleId, image, question: draft.question, ...reference, metadata: draft.metadata },
+    };
+  }
+
+  #repetition(draft: Draft, firstLine: number | undefined): Problem | undefined {
+    const sameId = draft.id === undefined ? undefined : this.#lineOfId.get(draft.id);
+    if (sameId !== undefined && !draft.isPair) {
+      return problem(
+        "duplicate_id",
+        ["id", draft.id],
+        `line ${sameId} has the same id`,
+        "Give every row an id of its own.",
+      );
+    }
+    if (firstLine === undefined) return undefined;
+    const fix = "Leave the row out, or give it an id if it is meant twice.";
+    return problem(
+      "duplicate_question",
+      ["question", draft.question],
+      `line ${firstLine} asks the same about the same image`,
+      fix,
+    );
+  }
+}
+
+async function* readRows(
+  container: Container,
+  ref: DataRef,
+  options: ReadManifestOptions,
+  keep: Keep,
+): AsyncGenerator<ManifestRow> {
+  const rules = {
+    folder: container.folder,
+    root: resolve(options.root ?? container.folder),
+    confined: options.confined ?? false,
+  };
+  const assembler = new Assembler();
+  const rows = mapInOrder(container.rows(), options.concurrency ?? CONCURRENCY, (raw) =>
+    checkRow(raw, ref.question, rules, keep),
+  );
+  for await (const checked of rows) {
+    const row = assembler.assemble(checked);
+    if (row) yield row;
+  }
+}
+
+const hashOnly: Keep = async (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** Reads everything once without keeping anything, and throws when a row is bad. */
+async function requireAllGood(container: Container, ref: DataRef, options: ReadManifestOptions): Promise<void> {
+  const badRows: BadRow[] = [];
+  let count = 0;
+  for await (const row of readRows(container, ref, options, hashOnly)) {
+    if (row.outcome !== "bad_row") continue;
+    count += 1;
+    if (count <= REPORTED_ROWS) badRows.push(row);
+  }
+  if (count > 0) throw new ManifestRejected(ref.path, badRows, count);
+}
+
+/**
+ * The rows of a manifest in order, streamed: JSONL, a JSON array, a folder of images with `ref.question`, or parquet.
+ * `ref.question` also serves rows that name no question. Throws a ManifestError where the manifest as a whole is unreadable.
+ */
+export async function* readManifest(ref: DataRef, options: ReadManifestOptions): AsyncGenerator<ManifestRow> {
+  const container = await openContainer(ref);
+  if (options.strict) await requireAllGood(container, ref, options);
+  yield* readRows(container, ref, options, (bytes) => options.blobs.writeContent(bytes));
+}
+
+/** SHA-256 (hex) over the samples' ids in their order: equal digests mean the same images and questions in the same order. */
+export function manifestDigest(sampleIds: Iterable<string>): string {
+  const hash = createHash("sha256");
+  for (const sampleId of sampleIds) hash.update(`${sampleId}\n`);
+  return hash.digest("hex");
+}
