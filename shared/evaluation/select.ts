@@ -1,0 +1,93 @@
+/** Which checkpoint a round promotes. Applied on a split of its own, never on the one that is reported. */
+import type { Estimate, MetricSet } from "../schemas/metrics.ts";
+import type { Considered, Selection } from "../schemas/report.ts";
+
+/** How far a checkpoint may fall behind the round's start before the gate refuses it. */
+export type SelectTolerance = {
+  /** Recall, absolute. */
+  recall: number;
+  /** Words per answer, as a share of the start's. */
+  words: number;
+  /** Malformed and duplicate sentences, absolute, each. */
+  malformed: number;
+};
+
+// our choice: about one standard error of a split of 150 images with 3 answers each, so that noise alone seldom refuses
+export const SELECT_TOLERANCE: SelectTolerance = { recall: 0.02, words: 0.05, malformed: 0.02 };
+
+export type Compared = { checkpoint: string; step: number; metrics: MetricSet };
+
+type Bound = "floor" | "ceiling";
+
+/** What is wrong with one figure, or nothing. A figure that one side lacks cannot be held against it. */
+function broken(bound: Bound, name: string, now: Estimate, limit: number | null): string[] {
+  if (now.value === null || limit === null) return [];
+  const breaks = bound === "floor" ? now.value < limit : now.value > limit;
+  if (!breaks) return [];
+  return [`${name} ${round(now.value)} is ${bound === "floor" ? "below" : "above"} ${round(limit)}`];
+}
+
+const round = (value: number) => Number(value.toFixed(4));
+const plus = (estimate: Estimate, change: number) => (estimate.value === null ? null : estimate.value + change);
+
+function faults(now: MetricSet, start: MetricSet | undefined, tolerance: SelectTolerance): string[] {
+  if (start === undefined) return [];
+  const words = start.words.value === null ? null : start.words.value * (1 - tolerance.words);
+  return [
+    ...broken("floor", "recall", now.recall, plus(start.recall, -tolerance.recall)),
+    ...broken("floor", "words", now.words, words),
+    ...broken("ceiling", "malformed", now.malformed, plus(start.malformed, tolerance.malformed)),
+    ...broken("ceiling", "duplicates", now.duplicates, plus(start.duplicates, tolerance.malformed)),
+  ];
+}
+
+function consider(compared: Compared, start: MetricSet | undefined, tolerance: SelectTolerance): Considered {
+  const found = faults(compared.metrics, start, tolerance);
+  const { response_hallucination, recall, words } = compared.metrics;
+  const reason = found.length === 0 ? "recall, words and form hold" : found.join("; ");
+  return {
+    checkpoint: compared.checkpoint,
+    step: compared.step,
+    passed: found.length === 0,
+    reason,
+    response_hallucination,
+    recall,
+    words,
+  };
+}
+
+const measured = (value: number | null) => value ?? Number.POSITIVE_INFINITY;
+
+/** < 0 if `a` goes first: less hallucination, then more recall, then trained longer. */
+function byRule(a: Considered, b: Considered): number {
+  const [first, second] = [measured(a.response_hallucination.value), measured(b.response_hallucination.value)];
+  if (first !== second) return first - second;
+  return (b.recall.value ?? 0) - (a.recall.value ?? 0) || b.step - a.step;
+}
+
+/**
+ * The lowest response hallucination among the checkpoints whose recall, words and form hold against the round's start.
+ * @param start figures of the policy the round started from, on the same split; `undefined` switches the gate off
+ */
+export function selectCheckpoint(
+  compared: readonly Compared[],
+  start: MetricSet | undefined,
+  tolerance: SelectTolerance = SELECT_TOLERANCE,
+): Selection {
+  const considered = compared.map((item) => consider(item, start, tolerance));
+  const [best] = considered.filter(({ passed }) => passed).sort(byRule);
+  if (best === undefined) {
+    const reason =
+      considered.length === 0 ? "there was no checkpoint to compare" : "no checkpoint kept recall, words and form";
+    return { outcome: "kept", reason, considered };
+  }
+  return { outcome: "selected", checkpoint: best.checkpoint, reason: reasonOf(best, considered), considered };
+}
+
+function reasonOf(best: Considered, considered: readonly Considered[]): string {
+  const refused = considered.filter(({ passed }) => !passed).length;
+  const aside = refused === 0 ? "" : `; ${refused} refused by the gate`;
+  const value = best.response_hallucination.value;
+  if (value === null) return `the last checkpoint: nothing to compare by${aside}`;
+  return `lowest response hallucination (${round(value)}) of ${considered.length - refused}${aside}`;
+}

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { bestAnswer, bestOfSamples } from "../../shared/evaluation/best-by-claims.ts";
+import { measure } from "../../shared/evaluation/measure.ts";
+import { type Compared, selectCheckpoint } from "../../shared/evaluation/select.ts";
+import { summarizePairs, summarizeTraining } from "../../shared/evaluation/summaries.ts";
+import { truncateToMean } from "../../shared/evaluation/truncate.ts";
+import { PairingReport, Selection, TrainingReport } from "../../shared/schemas/report.ts";
+import { answer, OPTIONS, sample, toyBench } from "./fixtures.ts";
+
+test("best-of-N takes the answer with the fewest rejected claims, then the surer one, then the earlier", () => {
+  const worst = answer({ says: ["cat", "dog"], verdicts: ["rejected", "rejected"] }, 0);
+  const doubtful = answer({ says: ["cat", "sun"], verdicts: ["accepted", "abstained"] }, 1);
+  const sure = answer({ says: ["cat", "sun", "cup"] }, 2);
+  const asSure = answer({ says: ["hat"] }, 3);
+  const failed = answer({ says: [], failed: true }, 4);
+  assert.equal(bestAnswer([failed, worst, doubtful, sure, asSure])?.index, 2);
+  assert.equal(bestAnswer([failed, worst, doubtful, sure, asSure], 2)?.index, 0);
+  assert.equal(bestAnswer([failed])?.index, 4);
+  assert.equal(bestAnswer([]), undefined);
+});
+
+test("more answers to choose from never give more rejected claims", () => {
+  const candidate = fc
+    .array(fc.constantFrom("accepted" as const, "rejected" as const), { minLength: 1, maxLength: 5 })
+    .map((verdicts) => answer({ says: verdicts.map(() => "cat"), verdicts }));
+  fc.assert(
+    fc.property(fc.array(candidate, { minLength: 2, maxLength: 8 }), (candidates) => {
+      const scores = candidates.map((_, at) => bestAnswer(candidates, at + 1)!.score!);
+      assert.deepEqual(
+        scores,
+        [...scores].sort((a, b) => a - b),
+      );
+    }),
+  );
+});
+
+test("a sample measured by its best answer has one answer", () => {
+  const [best] = bestOfSamples(
+    [sample("one", ["cat"], [{ says: ["dog"], verdicts: ["rejected"] }, { says: ["cat"] }])],
+    8,
+  );
+  assert.deepEqual(
+    best?.candidates.map(({ text }) => text),
+    ["a cat."],
+  );
+});
+
+test("truncation takes last sentences until the base is as short as the aligned model, and no claim list stays", () => {
+  const base = Array.from({ length: 400 }, (_, at) =>
+    sample(`image ${at}`, ["cat"], [{ says: ["cat", "cup", "hat", "sun"] }]),
+  );
+  const { samples, drop } = truncateToMean(toyBench, base, { base: 4, aligned: 2.7 }, 3);
+  const figures = measure(toyBench, samples, OPTIONS);
+  assert.ok(Math.abs(drop - 1.3) < 1e-12 && Math.abs(figures.sentences.value! - 2.7) < 0.1);
+  assert.equal(samples[0]?.candidates[0]?.text.startsWith("a cat."), true);
+  assert.deepEqual([figures.claims.value, figures.recall.value], [null, 1]);
+  assert.deepEqual(truncateToMean(toyBench, base, { base: 4, aligned: 2.7 }, 3).samples, samples);
+});
+
+test("truncation leaves a base alone that is not longer, and never empties an answer", () => {
+  const base = [sample("one", ["cat"], [{ says: ["cat", "cup"] }, { says: ["cat"] }])];
+  assert.deepEqual(truncateToMean(toyBench, base, { base: 2, aligned: 3 }, 1), { samples: base, drop: 0 });
+  const texts = truncateToMean(toyBench, base, { base: 9, aligned: 1 }, 1).samples[0]?.candidates.map(
+    ({ text }) => text,
+  );
+  assert.deepEqual(texts, ["a cat.", "a cat."]);
+});
+
+const figuresOf = (says: readonly (readonly string[])[]) =>
+  measure(
+    toyBench,
+    says.map((words, at) => sample(`image ${at}`, ["cat", "cup"], [{ says: words }])),
+    OPTIONS,
+  );
+const compared = (step: number, says: readonly (readonly string[])[]): Compared => ({
+  checkpoint: `run-s${step}`,
+  step,
+  metrics: figuresOf(says),
+});
+const start = figuresOf([
+  ["cat", "cup", "dog"],
+  ["cat", "cup", "dog"],
+]);
+const honest = compared(10, [
+  ["cat", "cup", "hat"],
+  ["cup", "cat", "cat"],
+]);
+const brief = compared(20, [["cat"], ["cup"]]);
+
+test("the checkpoint with the least hallucination is promoted if it says as much as before", () => {
+  const selection = selectCheckpoint([honest, brief], start, { recall: 0.02, words: 0.05, malformed: 1 });
+  assert.deepEqual(Selection.parse(selection), selection);
+  assert.equal(selection.outcome === "selected" && selection.checkpoint, "run-s10");
+  assert.match(selection.considered[1]!.reason, /recall 0.5 is below 0.98; words 2 is below 5.7/);
+  assert.match(selection.reason, /lowest response hallucination \(0\.5\) of 1; 1 refused by the gate/);
+});
+
+test("without a start the gate is off; without a passing checkpoint the start stays", () => {
+  const open = selectCheckpoint([honest, brief], undefined);
+  assert.equal(open.outcome === "selected" && open.checkpoint, "run-s20");
+  assert.deepEqual([selectCheckpoint([brief], start).outcome, selectCheckpoint([], start).outcome], ["kept", "kept"]);
+});
+
+test("with nothing to compare by the last checkpoint is taken", () => {
+  const blind = [10, 20].map((step) => ({
+    checkpoint: `run-s${step}`,
+    step,
+    metrics: measure(undefined, [], OPTIONS),
+  }));
+  const selection = selectCheckpoint(blind, undefined);
+  assert.equal(selection.outcome === "selected" && selection.checkpoint, "run-s20");
+});
+
+test("training is told by the mean of its last quarter", () => {
+  const steps = [1, 2, 3, 4].map((step) => ({
+    step,
+    steps: 4,
+    epoch: step / 2,
+    loss: 1 / step,
+    chosenReward: 1,
+    rejectedReward: -1,
+    margin: 2,
+    accuracy: step / 4,
+    learningRate: 1e-4,
+  }));
+  const told = summarizeTraining(
+    { outcome: "trained", checkpoints: [], steps, pairsUsed: 9, pairsDropped: { same_text: 1 } },
+    2.5,
+  );
+  assert.deepEqual(TrainingReport.parse(told), told);
+  assert.deepEqual(told.outcome === "trained" && [told.steps, told.loss, told.reward_accuracy], [4, 0.25, 1]);
+  const few = summarizeTraining({ outcome: "too_few_pairs", pairs: 1, needed: 8 }, 0);
+  assert.deepEqual(TrainingReport.parse(few), few);
+});
+
+test("no pairs is a result", () => {
+  const none = summarizePairs([], { gap_too_small: 12 });
+  assert.deepEqual(PairingReport.parse(none), none);
+  assert.equal(none.chosen_words, null);
+});
