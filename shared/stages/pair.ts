@@ -192,3 +192,15 @@ export function withinWordDebt<P extends Pick<Pair, "chosen" | "rejected">>(
   }
   return pairs.filter((pair) => accepted.has(pair));
 }
+
+/** Sums counters name by name. */
+export function addPairDrops(...parts: readonly PairDrops[]): PairDrops {
+  const total: PairDrops = {};
+  for (const part of parts) {
+    for (const reason of Object.keys(PAIR_DROPS) as PairDrop[]) {
+      const count = (total[reason] ?? 0) + (part[reason] ?? 0);
+      if (count > 0) total[reason] = count;
+    }
+  }
+  return total;
+}
