@@ -1,0 +1,112 @@
+/** The engine server over the scripted engine on a real port, with faults a real server has. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { systemClock } from "../../functions/adapters/clock.ts";
+import { memoryBlobStore } from "../../functions/adapters/memory/blob-store.ts";
+import { type EngineServerOptions, engineServer } from "../../functions/engine-server/app.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { Clock } from "../../shared/ports/clock.ts";
+import { type FakeEngine, type FakeEngineOptions, fakeEngine } from "./fake-engine.ts";
+
+export type Fault =
+  | { kind: "status"; status: number; headers?: Record<string, string>; body?: unknown }
+  | { kind: "hang" }
+  | { kind: "reset before reply" }
+  | { kind: "reset mid-body" }
+  | { kind: "malformed JSON" }
+  | { kind: "not a completion" }
+  | { kind: "slow"; ms: number };
+
+/** What comes instead of the answer to chat request number `request` (from 0) while `inFlight` (with it) are open. */
+export type FaultPlan = (chat: { request: number; inFlight: number }) => Fault | undefined;
+
+export type TestServer = AsyncDisposable & {
+  baseUrl: string;
+  engine: FakeEngine;
+  images: BlobStore;
+  /** Chat requests that arrived. */
+  requests: number;
+  mostInFlight: number;
+  faults: number;
+};
+
+export type TestServerOptions = FakeEngineOptions & {
+  faults?: FaultPlan;
+  models?: readonly string[];
+  server?: Partial<Pick<EngineServerOptions, "apiKeys" | "batch">>;
+};
+
+export async function openaiServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { faults, models = ["fake-vlm"], server: serverOptions, ...engineOptions } = options;
+  const engine = fakeEngine(engineOptions);
+  const images = memoryBlobStore();
+  const app = engineServer({ engine, models: () => models, images, clock: systemClock, ...serverOptions });
+  const answer = getRequestListener(app.fetch);
+  let inFlight = 0;
+  const http = createServer(async (request, response) => {
+    if (!request.url?.endsWith("/chat/completions")) return void answer(request, response);
+    inFlight++;
+    test.mostInFlight = Math.max(test.mostInFlight, inFlight);
+    response.on("close", () => inFlight--);
+    const fault = faults?.({ request: test.requests++, inFlight });
+    if (fault !== undefined) test.faults++;
+    if (fault === undefined || (await interfered(fault, request, response))) void answer(request, response);
+  });
+  await new Promise<void>((listening) => http.listen(0, "127.0.0.1", listening));
+  const { port } = http.address() as AddressInfo;
+  const test: TestServer = {
+    baseUrl: `http://127.0.0.1:${port}/v1`,
+    engine,
+    images,
+    requests: 0,
+    mostInFlight: 0,
+    faults: 0,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((closed) => {
+        http.close(() => closed());
+        http.closeAllConnections();
+      }),
+  };
+  return test;
+}
+
+/** True when the answer still has to be given. */
+async function interfered(fault: Fault, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  if (fault.kind === "slow") {
+    await systemClock.sleep(fault.ms);
+    return true;
+  }
+  request.resume();
+  if (fault.kind === "reset before reply") request.socket.destroy();
+  if (fault.kind === "status") {
+    const body = fault.body ?? {
+      error: { message: `injected ${fault.status}`, type: "test", param: null, code: null },
+    };
+    response
+      .writeHead(fault.status, { "content-type": "application/json", ...fault.headers })
+      .end(JSON.stringify(body));
+  }
+  if (fault.kind === "malformed JSON")
+    response.writeHead(200, { "content-type": "application/json" }).end('{"id": "x", "choi');
+  if (fault.kind === "not a completion")
+    response.writeHead(200, { "content-type": "text/html" }).end("<h1>It works!</h1>");
+  if (fault.kind === "reset mid-body") {
+    response.writeHead(200, { "content-type": "application/json", "content-length": "1000" }).write('{"id": "x", ');
+    setTimeout(() => request.socket.destroy(), 5);
+  }
+  return false;
+}
+
+/** The system's clock with every sleep a hundred times shorter; remembers what was asked of it, milliseconds. */
+export function hastyClock(): Clock & { slept: number[] } {
+  const slept: number[] = [];
+  return {
+    slept,
+    now: systemClock.now,
+    sleep(ms, signal) {
+      slept.push(ms);
+      return systemClock.sleep(ms / 100, signal);
+    },
+  };
+}
