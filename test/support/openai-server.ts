@@ -4,9 +4,13 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { systemClock } from "../../functions/adapters/clock.ts";
 import { memoryBlobStore } from "../../functions/adapters/memory/blob-store.ts";
+import { openaiEngine } from "../../functions/adapters/openai/engine.ts";
 import { type EngineServerOptions, engineServer } from "../../functions/engine-server/app.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { Clock } from "../../shared/ports/clock.ts";
+import { randomFrom } from "../../shared/random.ts";
+import type { ChatBody } from "../../shared/schemas/chat.ts";
+import { ModelRef } from "../../shared/schemas/config.ts";
 import { type FakeEngine, type FakeEngineOptions, fakeEngine } from "./fake-engine.ts";
 
 export type Fault =
@@ -49,7 +53,8 @@ export async function openaiServer(options: TestServerOptions = {}): Promise<Tes
     inFlight++;
     test.mostInFlight = Math.max(test.mostInFlight, inFlight);
     response.on("close", () => inFlight--);
-    const fault = faults?.({ request: test.requests++, inFlight });
+    const fault = faults?.({ request: test.requests, inFlight });
+    test.requests++;
     if (fault !== undefined) test.faults++;
     if (fault === undefined || (await interfered(fault, request, response))) void answer(request, response);
   });
@@ -98,15 +103,58 @@ async function interfered(fault: Fault, request: IncomingMessage, response: Serv
   return false;
 }
 
-/** The system's clock with every sleep a hundred times shorter; remembers what was asked of it, milliseconds. */
+/** Time that runs a hundred times faster; remembers which sleeps were asked of it, milliseconds. */
 export function hastyClock(): Clock & { slept: number[] } {
   const slept: number[] = [];
+  const start = systemClock.now();
   return {
     slept,
-    now: systemClock.now,
+    now: () => start + (systemClock.now() - start) * 100,
     sleep(ms, signal) {
       slept.push(ms);
       return systemClock.sleep(ms / 100, signal);
     },
   };
 }
+
+/** Our client of a test server, in hasty time. */
+export function clientOf(
+  server: { baseUrl: string },
+  options: {
+    maxConcurrency?: number;
+    timeoutSeconds?: number;
+    apiKey?: string;
+    blobs?: BlobStore;
+    fetch?: typeof fetch;
+  } = {},
+) {
+  const { apiKey, blobs = memoryBlobStore(), fetch: ownFetch, ...model } = options;
+  const clock = hastyClock();
+  const ref = ModelRef.parse({
+    engine: "openai",
+    model: "fake-vlm",
+    baseUrl: server.baseUrl,
+    apiKeyEnv: "TEST_KEY",
+    ...model,
+  });
+  const engine = openaiEngine({
+    model: ref,
+    apiKey,
+    blobs,
+    clock,
+    random: randomFrom(5),
+    ...(ownFetch ? { fetch: ownFetch } : {}),
+  });
+  return { engine, clock, blobs };
+}
+
+/** A question in words, for the scripted engine. */
+export function question(text: string, more: Partial<ChatBody> = {}): ChatBody {
+  return { model: "fake-vlm", messages: [{ role: "user", content: text }], seed: 1, ...more };
+}
+
+/** One grey pixel. */
+export const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgAB4iG8MwAAAABJRU5ErkJggg==",
+  "base64",
+);
