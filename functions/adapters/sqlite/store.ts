@@ -1,0 +1,63 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { StateStore } from "../../../shared/ports/state-store.ts";
+import { groupCommit, type Write } from "./group-commit.ts";
+import { sqliteLedger } from "./ledger.ts";
+import { sqliteReplies } from "./replies.ts";
+import { sqliteRuns } from "./runs.ts";
+import { sqliteSamples } from "./samples.ts";
+import { migrate } from "./schema.ts";
+import { sqliteShards } from "./shards.ts";
+
+/**
+ * A StateStore whose file others may share: `database` for reading and for creating tables, `write` for writing them in
+ * the same group commit. Whoever runs a transaction of their own on `database` must end it before anything is awaited.
+ */
+export type SqliteStore = StateStore & { database: DatabaseSync; write: Write };
+
+/**
+ * Opens or creates the file (`:memory:` for none) and its folder. An acknowledged write survives a killed process and
+ * a lost machine (WAL, `synchronous = FULL`).
+ */
+export function openSqliteStore(path: string): SqliteStore {
+  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  const database = openDatabase(path);
+  const { write, flush } = groupCommit(database);
+  return {
+    database,
+    write,
+    runs: sqliteRuns(database, write),
+    samples: sqliteSamples(database, write),
+    shards: sqliteShards(database, write),
+    ledger: sqliteLedger(database, write),
+    replies: sqliteReplies(database, write),
+    async close() {
+      if (!database.isOpen) return;
+      flush();
+      database.close();
+    },
+  };
+}
+
+function openDatabase(path: string): DatabaseSync {
+  // 5 s (our choice): how long to wait for another process that is just committing.
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    database.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -32000; PRAGMA foreign_keys = ON");
+    const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
+    if (mode !== "wal" && path !== ":memory:") {
+      throw new Error(`${path}: this file system cannot hold a write-ahead log (got ${mode}); use a local disk`);
+    }
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw isNotADatabase(error) ? new Error(`${path}: not a SQLite file; move it away or use another folder`) : error;
+  }
+}
+
+function isNotADatabase(error: unknown): boolean {
+  const SQLITE_NOTADB = 26; // sqlite.org/rescode.html
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_NOTADB;
+}
