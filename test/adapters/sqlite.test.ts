@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { openSqliteStore } from "../../functions/adapters/sqlite/store.ts";
+import { stateStoreContract } from "../contract/state-store.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+
+stateStoreContract("SQLite", async () => {
+  const folder = await tempFolder("sqlite");
+  const store = openSqliteStore(join(folder.path, "deep", "state.sqlite"));
+  return { ...store, close: () => store.close().finally(() => folder[Symbol.asyncDispose]()) };
+});
+
+test("keeps everything when the file is closed and opened again", async () => {
+  await using folder = await tempFolder("sqlite");
+  const path = join(folder.path, "state.sqlite");
+  const before = openSqliteStore(path);
+  await before.ledger.open("r", 100);
+  const unanswered = before.replies.putMany([{ key: "k", reply: "v" }]);
+  await before.close();
+  await unanswered;
+  await before.close();
+  await assert.rejects(before.ledger.open("r", 5), /closed/);
+
+  const after = openSqliteStore(path);
+  assert.deepEqual(await after.ledger.read("r"), {
+    runId: "r",
+    budgetMicros: 100,
+    reservedMicros: 0,
+    settledMicros: 0,
+  });
+  assert.deepEqual(await after.replies.getMany(["k"]), new Map([["k", "v"]]));
+  await after.close();
+});
+
+test("opens beside a process that is writing, and sees what it has answered", async () => {
+  await using folder = await tempFolder("sqlite");
+  const [writer, reader] = [0, 1].map(() => openSqliteStore(join(folder.path, "state.sqlite")));
+  assert.ok(writer && reader);
+  await writer.replies.putMany([{ key: "k", reply: "v" }]);
+  assert.deepEqual(await reader.replies.getMany(["k"]), new Map([["k", "v"]]));
+  await Promise.all([writer.close(), reader.close()]);
+});
+
+test("shares one transaction among all writes of a tick, and undoes only the one that fails", async () => {
+  await using folder = await tempFolder("sqlite");
+  const store = openSqliteStore(join(folder.path, "state.sqlite"));
+  store.database.exec("CREATE TABLE notes (text TEXT PRIMARY KEY) STRICT");
+  const note = store.database.prepare("INSERT INTO notes VALUES (?)");
+  const results = await Promise.allSettled([
+    store.replies.putMany([{ key: "k", reply: "v" }]),
+    store.write(() => {
+      note.run("half");
+      throw new Error("changed my mind");
+    }),
+    store.write(() => Number(note.run("whole").changes)),
+    store.write(() => note.run("whole")),
+  ]);
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled", "rejected"],
+  );
+  assert.deepEqual(
+    store.database
+      .prepare("SELECT text FROM notes")
+      .all()
+      .map((row) => row["text"]),
+    ["whole"],
+  );
+  assert.equal((await store.replies.getMany(["k"])).size, 1);
+  await store.close();
+});
+
+test("answers no write before its commit: others see it in the file at once", async () => {
+  await using folder = await tempFolder("sqlite");
+  const path = join(folder.path, "state.sqlite");
+  const store = openSqliteStore(path);
+  const other = new DatabaseSync(path, { readOnly: true });
+  const seen = other.prepare("SELECT count(*) AS rows FROM replies WHERE key = ?");
+  await Promise.all(
+    Array.from({ length: 200 }, async (_, i) => {
+      await store.replies.putMany([{ key: `k${i}`, reply: "v" }]);
+      assert.equal(seen.get(`k${i}`)?.["rows"], 1);
+      assert.equal(store.database.isTransaction, false);
+    }),
+  );
+  other.close();
+  await store.close();
+});
+
+test("fails all writes of a tick loudly when somebody left a transaction open, and works again afterwards", async () => {
+  const store = openSqliteStore(":memory:");
+  store.database.exec("BEGIN");
+  await assert.rejects(store.ledger.open("r", 5), /transaction/);
+  store.database.exec("ROLLBACK");
+  assert.equal((await store.ledger.open("r", 5)).budgetMicros, 5);
+  await store.close();
+});
+
+test("refuses a file of a newer version and a file that is no database, saying what to do", async () => {
+  await using folder = await tempFolder("sqlite");
+  const path = join(folder.path, "state.sqlite");
+  const newer = new DatabaseSync(path);
+  newer.exec("PRAGMA user_version = 77");
+  newer.close();
+  assert.throws(() => openSqliteStore(path), /schema version is 77, this program knows up to 1; update the program/);
+
+  const text = join(folder.path, "text.sqlite");
+  await writeFile(text, "this is a letter, not a database\n".repeat(200));
+  assert.throws(() => openSqliteStore(text), /text\.sqlite: not a SQLite file/);
+});
