@@ -1,0 +1,104 @@
+/** The judged claims of an `autocheck…` file, gathered by answer. */
+import { verdictOf } from "../../shared/stages/verdict.ts";
+import { shapeOf } from "./json-scan.ts";
+import type { RlaifvPairsOptions } from "./options.ts";
+import { type FoundRecord, type RecordIssue, readRecords } from "./records.ts";
+
+/** What the labeler said about one answer. */
+export type AnswerLabels = {
+  /** The answer's `ds_question_id` as a JSON token. */
+  dsQuestionId: string;
+  /** Distinct claim questions as JSON tokens (bytes as Latin-1), in file order, with the last verdict of each. */
+  questions: string[];
+  accepted: boolean[];
+  /** Rows with a rejection, and rows with any vote: in strict mode a row may have none. */
+  rejected: number;
+  votes: number;
+};
+
+export type LabelFile = { rows: number; byAnswer: Map<string, AnswerLabels> };
+
+const SHAPE = ["question_id", "ds_question_id", "raw_question", "scores.yes", "scores.Yes", "scores.no", "scores.No"];
+const QUESTION_ID = 0;
+const DS_QUESTION_ID = 1;
+const RAW_QUESTION = 2;
+const FORMS = [3, 4, 5, 6] as const;
+
+/** A row without an id, a question or the four probabilities is an issue; its answer will then have too few questions. */
+export async function readLabels(
+  path: string,
+  options: RlaifvPairsOptions,
+  onIssue: (issue: RecordIssue) => void,
+): Promise<LabelFile> {
+  const file: LabelFile = { rows: 0, byAnswer: new Map() };
+  const record = (found: FoundRecord) => {
+    file.rows++;
+    const missing = [QUESTION_ID, RAW_QUESTION, ...FORMS].find((slot) => found.slots[2 * slot]! < 0);
+    if (missing === undefined) addRow(file.byAnswer, found, options);
+    else
+      onIssue({
+        file: path,
+        record: found.record,
+        reason: `${SHAPE[missing]} is missing: the claim counts as not judged`,
+      });
+  };
+  await readRecords(path, shapeOf(SHAPE), SHAPE.length, { record, issue: onIssue });
+  return file;
+}
+
+function addRow(byAnswer: Map<string, AnswerLabels>, found: FoundRecord, options: RlaifvPairsOptions): void {
+  const labels = labelsOf(byAnswer, found);
+  const accepted = isAccepted(found, options);
+  if (accepted !== undefined) labels.votes++;
+  if (accepted === false) labels.rejected++;
+  const question = canonicalToken(found, RAW_QUESTION);
+  const known = labels.questions.indexOf(question);
+  if (known >= 0) labels.accepted[known] = accepted === true;
+  else {
+    labels.questions.push(question);
+    labels.accepted.push(accepted === true);
+  }
+}
+
+function labelsOf(byAnswer: Map<string, AnswerLabels>, found: FoundRecord): AnswerLabels {
+  const id = idOf(found, QUESTION_ID);
+  const known = byAnswer.get(id);
+  if (known !== undefined) return known;
+  const dsQuestionId = found.slots[2 * DS_QUESTION_ID]! < 0 ? "null" : canonicalToken(found, DS_QUESTION_ID);
+  const labels = { dsQuestionId, questions: [], accepted: [], rejected: 0, votes: 0 };
+  byAnswer.set(id, labels);
+  return labels;
+}
+
+/** Undefined: no vote (strict). p_yes = P(yes) + P(Yes), p_no likewise (golden `claim_scoring`). */
+function isAccepted(found: FoundRecord, options: RlaifvPairsOptions): boolean | undefined {
+  const [yes, capitalYes, no, capitalNo] = FORMS.map((slot) => Number(tokenOf(found, slot)));
+  const label = { pYes: yes! + capitalYes!, pNo: no! + capitalNo! };
+  if (options.mode === "parity") return label.pYes > label.pNo;
+  const verdict = verdictOf([label], {
+    mode: "strict",
+    margin: options.margin,
+    minMass: options.minMass,
+    consensus: 1,
+  });
+  return verdict === "abstained" ? undefined : verdict === "accepted";
+}
+
+/** The value's own bytes as a Latin-1 text: nothing is decoded, and writing it back as Latin-1 restores the bytes. */
+export function tokenOf(found: FoundRecord, slot: number): string {
+  return found.bytes.toString("latin1", found.slots[2 * slot], found.slots[2 * slot + 1]);
+}
+
+/** A token whose escapes are brought to one form, so that equal texts are equal tokens. */
+export function canonicalToken(found: FoundRecord, slot: number): string {
+  const token = tokenOf(found, slot);
+  if (!token.includes("\\")) return token;
+  const text: unknown = JSON.parse(Buffer.from(token, "latin1").toString("utf8"));
+  return Buffer.from(JSON.stringify(text), "utf8").toString("latin1");
+}
+
+/** An id as text, whether written as a number or in quotes. */
+export function idOf(found: FoundRecord, slot: number): string {
+  const token = canonicalToken(found, slot);
+  return token.startsWith('"') ? token.slice(1, -1) : token;
+}
