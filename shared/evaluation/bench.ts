@@ -13,14 +13,17 @@ export type Mention = { word: string; object: string };
  */
 export type Sentence = { text: string; malformed: boolean; duplicate: boolean };
 
+/** The part of a sample that a bench looks at: pairs carry it as well. */
+export type Subject = Pick<Submitted, "sampleId" | "question" | "metadata">;
+
 export interface Bench {
   name: string;
   /** The classes of object in the sample's picture; `undefined` for a sample this bench knows nothing about. */
-  truth(sample: Submitted): ReadonlySet<string> | undefined;
+  truth(sample: Subject): ReadonlySet<string> | undefined;
   /** Every object word in the order of the text, repetitions too, whether its sentence makes sense or not: garbage is not free. */
   mentions(text: string): readonly Mention[];
   /** Whether a claim, in the divider's words, holds in the sample's picture; `undefined` where the bench cannot tell. */
-  claimTruth?(claim: string, sample: Submitted): boolean | undefined;
+  claimTruth?(claim: string, sample: Subject): boolean | undefined;
   /** The answer cut into sentences; joined by spaces they are the answer again. */
   sentences(text: string): readonly Sentence[];
 }

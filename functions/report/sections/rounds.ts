@@ -1,0 +1,164 @@
+/** What happened in each round: results, the way from samples to pairs, losses, training, time and money. */
+
+import type { Estimate } from "../../../shared/schemas/metrics.ts";
+import type { Report, RoundReport } from "../../../shared/schemas/report.ts";
+import { LOSSES } from "../../../shared/states/losses.ts";
+import { type CurveStep, curveChart } from "../charts.ts";
+import { count, DASH, decimal, dollars, duration, interval, inUnit, percent, spaced, type Unit } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+
+function estimateCell(estimate: Estimate | undefined, unit: Unit): Markup {
+  if (estimate === undefined || estimate.value === null) return html`<td>${DASH}</td>`;
+  return html`<td>${inUnit(estimate.value, unit)}${estimate.ci && html`<span class="fine">${interval(estimate.ci, unit)}</span>`}</td>`;
+}
+
+type Line = Pick<RoundReport, "metrics" | "training"> & { name: string; pairs: string; seconds: string };
+
+function resultRow({ name, pairs, metrics, training, seconds }: Line): Markup {
+  const accuracy = training?.outcome === "trained" ? training.reward_accuracy : null;
+  return html`<tr><th scope="row">${name}</th><td>${pairs}</td>
+    ${estimateCell(metrics?.response_hallucination, "percent")}${estimateCell(metrics?.mention_hallucination, "percent")}
+    ${estimateCell(metrics?.recall, "percent")}${estimateCell(metrics?.words, "number")}
+    ${estimateCell(metrics?.labeler_agreement, "percent")}<td>${percent(accuracy)}</td><td>${seconds}</td></tr>`;
+}
+
+function results(report: Report): Markup {
+  const base =
+    report.base && resultRow({ name: "base", pairs: DASH, metrics: report.base, training: null, seconds: DASH });
+  const rounds = report.rounds.map((round) =>
+    resultRow({ ...round, name: String(round.round), pairs: count(round.pairs), seconds: duration(round.seconds) }),
+  );
+  return html`<div class="card scroll"><table><caption>Results of every round on held-out samples</caption>
+    <thead><tr><th scope="col">round</th><th scope="col">pairs</th><th scope="col">response hall.</th><th scope="col">mention hall.</th>
+      <th scope="col">recall</th><th scope="col">words</th><th scope="col">labeler agreement</th><th scope="col">reward accuracy</th>
+      <th scope="col">time</th></tr></thead><tbody>${base}${rounds}</tbody></table></div>`;
+}
+
+/** A number with a bar as long as its share of the largest in the row. */
+function barCell(value: number, largest: number): Markup {
+  const width = largest === 0 ? 0 : Math.max(value > 0 ? 2 : 0, Math.round((100 * value) / largest));
+  return html`<td>${count(value)}<span class="bar" style="width:${width}%"></span></td>`;
+}
+
+const samplesOf = ({ funnel }: RoundReport) => Object.values(funnel).reduce((total, amount) => total + amount, 0);
+
+function funnelRow(round: RoundReport, largest: number): Markup {
+  const { pairing, funnel, candidates, claims, pairs } = round;
+  return html`<tr><th scope="row">${round.round}</th>${[samplesOf(round), candidates, claims, pairing.samples, pairs].map((value) => barCell(value, largest))}
+    <td>${count(funnel.parked ?? 0)}</td><td>${decimal(pairing.chosen_words)} / ${decimal(pairing.rejected_words)}</td></tr>`;
+}
+
+function funnel({ rounds }: Report): Markup {
+  const largest = Math.max(
+    ...rounds.flatMap((round) => [samplesOf(round), round.candidates, round.claims, round.pairs]),
+  );
+  return html`<div class="card scroll"><table><caption>From samples to pairs</caption>
+    <thead><tr><th scope="col">round</th><th scope="col">samples</th><th scope="col">answers</th><th scope="col">claims</th>
+      <th scope="col">samples with pairs</th><th scope="col">pairs</th><th scope="col">parked</th><th scope="col">words chosen / rejected</th></tr></thead>
+    <tbody>${rounds.map((round) => funnelRow(round, largest))}</tbody></table></div>`;
+}
+
+function counters(
+  rounds: readonly RoundReport[],
+  of: (round: RoundReport) => Record<string, number>,
+): Map<string, number[]> {
+  const names = [...new Set(rounds.flatMap((round) => Object.keys(of(round))))].sort();
+  return new Map(names.map((name) => [name, rounds.map((round) => of(round)[name] ?? 0)]));
+}
+
+const MEANING: Record<string, string> = LOSSES;
+
+function lossRow([name, values]: readonly [string, readonly number[]]): Markup {
+  return html`<tr><th scope="row">${spaced(name)}</th><td class="text">${MEANING[name] ?? "left out on the way to a pair"}</td>
+    ${values.map((value) => html`<td>${count(value)}</td>`)}</tr>`;
+}
+
+function dropped(round: RoundReport): Record<string, number> {
+  const training = round.training?.outcome === "trained" ? round.training.pairs_dropped : {};
+  return { ...round.losses, ...round.pairing.dropped, ...training };
+}
+
+function losses({ rounds }: Report): Markup {
+  const lost = [...counters(rounds, dropped)].filter(([, values]) => values.some((value) => value > 0));
+  const table = html`<table><caption>Losses: everything that did not reach the dataset or the training</caption><thead><tr>
+    <th scope="col">loss</th><th scope="col" class="text">what it counts</th>${rounds.map(({ round }) => html`<th scope="col">round ${round}</th>`)}</tr></thead>
+    <tbody>${lost.map(lossRow)}</tbody></table>`;
+  return html`<div class="card scroll">${lost.length > 0 ? table : "Nothing was lost: every counter of losses is zero."}</div>`;
+}
+
+type CurveValue = "loss" | "margin" | "accuracy";
+
+function curve(rounds: readonly RoundReport[], value: CurveValue): CurveStep[] {
+  const steps = rounds.flatMap(({ round, training }) =>
+    training?.outcome === "trained" ? training.curve.map((point) => ({ round, value: point[value] })) : [],
+  );
+  return steps.map((step, index) => ({ ...step, at: index + 1 }));
+}
+
+const CURVES: readonly { value: CurveValue; title: string; hint: string; domain?: [number, number] }[] = [
+  { value: "loss", title: "Loss", hint: "ln 2 = 0.69 where policy and reference agree" },
+  { value: "margin", title: "Reward margin", hint: "chosen − rejected, nats × beta" },
+  { value: "accuracy", title: "Reward accuracy", hint: "share of pairs preferred as labeled", domain: [0, 1] },
+];
+
+function trainingRow({ round, training, selection, checkpoint }: RoundReport): Markup {
+  const trained = training?.outcome === "trained" ? training : null;
+  const refused =
+    training?.outcome === "too_few_pairs" ? `too few pairs: ${training.pairs} of ${training.needed} needed` : null;
+  return html`<tr><th scope="row">${round}</th><td>${trained ? count(trained.steps) : DASH}</td><td>${decimal(trained?.loss ?? null, 3)}</td>
+    <td>${decimal(trained?.reward_margin ?? null, 2)}</td><td>${percent(trained?.reward_accuracy ?? null)}</td>
+    <td>${checkpoint?.id ?? DASH}</td><td class="text">${refused ?? selection?.reason ?? DASH}</td></tr>`;
+}
+
+function training({ rounds }: Report): Markup | null {
+  if (rounds.every((round) => round.training === null)) return null;
+  const charts = CURVES.map(({ value, title, hint, domain }) => {
+    const steps = curve(rounds, value);
+    return (
+      steps.length > 0 &&
+      html`<figure><figcaption><h3>${title}</h3><span class="fine">${hint}</span></figcaption>
+        ${curveChart(`${title} of every training step; the table below has each round's end`, steps, domain)}</figure>`
+    );
+  });
+  return html`<section id="training"><h2>Training</h2>
+    <p class="note">DPO against the round's starting policy. Thin: every step; thick: a moving mean. The checkpoint is chosen on images
+      that are not the reported ones.</p><div class="grid charts">${charts}</div>
+    <div class="card scroll" style="margin-top:14px"><table><caption>End of each round (means of the last quarter of the steps)</caption>
+      <thead><tr><th scope="col">round</th><th scope="col">steps</th><th scope="col">loss</th><th scope="col">margin</th>
+      <th scope="col">accuracy</th><th scope="col">promoted</th><th scope="col" class="text">why</th></tr></thead><tbody>${rounds.map(trainingRow)}</tbody></table></div></section>`;
+}
+
+const shownTokens = (tokens: number | null) => (tokens === null ? DASH : count(tokens));
+
+function stageRows({ round, stages }: RoundReport): Markup[] {
+  const longest = Math.max(...stages.map(({ seconds }) => seconds), 0);
+  return stages.map(
+    (
+      stage,
+      index,
+    ) => html`<tr><th scope="row">${index === 0 ? round : html`<span class="hidden">${round}</span>`}</th><td class="text">${stage.stage}</td>
+      <td>${duration(stage.seconds)}<span class="bar" style="width:${longest === 0 ? 0 : Math.round((100 * stage.seconds) / longest)}%"></span></td>
+      <td>${count(stage.requests)}</td><td>${count(stage.cached_replies)}</td><td>${shownTokens(stage.prompt_tokens)}</td>
+      <td>${shownTokens(stage.completion_tokens)}</td><td>${dollars(stage.cost_usd)}</td></tr>`,
+  );
+}
+
+function money(report: Report): Markup {
+  const rounds = report.rounds.map(
+    (one) =>
+      html`<tr><th scope="row">${one.round}</th><td>${duration(one.seconds)}</td><td>${dollars(one.cost_usd)}</td></tr>`,
+  );
+  return html`<section id="money"><h2>Time and money</h2>
+    <p class="note">${duration(report.seconds)} of work and ${dollars(report.cost_usd)} by the price table, evaluation included.</p>
+    <div class="grid" style="grid-template-columns:minmax(0,1fr)"><div class="card scroll"><table><caption>Rounds</caption><thead><tr><th scope="col">round</th><th scope="col">time</th><th scope="col">cost</th></tr></thead><tbody>${rounds}</tbody></table></div>
+    <details class="card"><summary>Every stage of every round</summary><div class="scroll"><table><thead><tr><th scope="col">round</th><th scope="col" class="text">stage</th><th scope="col">time</th>
+      <th scope="col">requests</th><th scope="col">from cache</th><th scope="col">tokens in</th><th scope="col">tokens out</th><th scope="col">cost</th></tr></thead>
+      <tbody>${report.rounds.map(stageRows)}</tbody></table></div></details></div></section>`;
+}
+
+export function roundsSections(report: Report): Markup | null {
+  if (report.rounds.length === 0) return null;
+  return html`<section id="rounds"><h2>Round by round</h2><p class="note">Nothing is cut silently: what is lost between a sample and a
+    pair is counted by name.</p><div class="grid" style="grid-template-columns:minmax(0,1fr)">${results(report)}${funnel(report)}${losses(report)}</div></section>
+    ${training(report)}${money(report)}`;
+}
