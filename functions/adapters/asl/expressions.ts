@@ -57,6 +57,15 @@ function parse(text: string): unknown {
 /** AWS: "JSONata functions provided by Step Functions". */
 const FUNCTIONS = { partition, range, hash, random, uuid: () => randomUUID(), parse };
 
+const BUILT_IN = `abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl
+  decodeUrlComponent distinct each encodeUrl encodeUrlComponent error eval exists filter floor formatBase formatInteger
+  formatNumber fromMillis join keys length lookup lowercase map match max merge millis min not now number pad parseInteger power
+  reduce replace reverse round shuffle sift single sort split spread sqrt string substring substringAfter substringBefore
+  sum toMillis trim type uppercase zip`.split(/\s+/);
+
+/** Names no variable should have: a variable hides the function of its name from every later expression. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set(["states", ...BUILT_IN, ...Object.keys(FUNCTIONS)]);
+
 const compiled = new Map<string, jsonata.Expression>();
 
 function compile(source: string): jsonata.Expression {

@@ -1,7 +1,7 @@
 /** Checks a definition before anything runs; what AWS would refuse, or would run otherwise than here, is named with its place. */
 import type { z } from "zod";
 import { Definition, type Machine, type MapState, type State } from "./definition.ts";
-import { expressionProblem } from "./expressions.ts";
+import { expressionProblem, RESERVED_NAMES } from "./expressions.ts";
 
 /** Every problem at once, one a line: `States.Work.HeartbeatSeconds: …`. */
 export class InvalidDefinition extends Error {
@@ -123,9 +123,9 @@ function stateProblems(where: string, state: State): string[] {
     ...("Retry" in state ? wildcardProblems(`${where}.Retry`, state.Retry ?? []) : []),
     ...("Catch" in state ? wildcardProblems(`${where}.Catch`, state.Catch ?? []) : []),
     ...expressionProblems(where, ownFields(state)),
-    ...("Assign" in state && state.Assign?.["states"] !== undefined
-      ? [`${where}.Assign.states: this name is reserved`]
-      : []),
+    ...assignedIn(state)
+      .filter((name) => RESERVED_NAMES.has(name))
+      .map((name) => `${where}.Assign.${name}: this name belongs to JSONata or Step Functions`),
   ];
 }
 
@@ -152,11 +152,26 @@ function machineProblems(where: string, machine: Machine, outer: readonly string
   return [...lost, ...shadowed, ...inner];
 }
 
+const namesIn = (machine: Machine): string[] =>
+  Object.entries(machine.States).flatMap(([name, state]) => [
+    name,
+    ...children(state).flatMap(([, child]) => namesIn(child)),
+  ]);
+
+/** States language: a name stands for one state in the whole machine, nested ones included. */
+function repeatedNames(machine: Machine): string[] {
+  const names = namesIn(machine);
+  const repeated = new Set(names.filter((name, at) => names.indexOf(name) !== at));
+  return [...repeated].map(
+    (name) => `States.${name}: another state has this name; names are unique in the whole machine`,
+  );
+}
+
 /** A definition that can run here. @throws InvalidDefinition naming every state and field that cannot */
 export function parseDefinition(json: unknown): Definition {
   const parsed = Definition.safeParse(json);
   if (!parsed.success) throw new InvalidDefinition(parsed.error.issues.flatMap(schemaProblem));
-  const problems = machineProblems("", parsed.data, []);
+  const problems = [...repeatedNames(parsed.data), ...machineProblems("", parsed.data, [])];
   if (problems.length > 0) throw new InvalidDefinition(problems);
   return parsed.data;
 }

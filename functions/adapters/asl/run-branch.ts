@@ -57,7 +57,7 @@ async function recover(branch: Branch, state: State, error: StatesError): Promis
   const recovery = recoveryFrom(guards, branch.frame.retries, { error: error.name, random });
   if (recovery.outcome === "failed") return branch.end(failedWith(error), events);
   if (recovery.outcome === "retry") {
-    branch.retry(recovery.retries, clock.now() + recovery.delayMs, events);
+    branch.retry(recovery.retries, clock.now() + Math.ceil(recovery.delayMs), events);
     return undefined;
   }
   const errorOutput = { Error: error.name, Cause: error.message };

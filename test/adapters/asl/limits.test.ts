@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorMatches } from "../../../functions/adapters/asl/errors.ts";
+import { withinVariables } from "../../../functions/adapters/asl/limits.ts";
 import type { Json } from "../../../shared/ports/orchestrator.ts";
 import { bench, ending, invoke, invokeAndWait, result } from "./bench.ts";
 
@@ -44,7 +45,11 @@ test("the outputs of an inline map above 256 KiB together fail", async () => {
 
 test("a start with more than 256 KiB of input is refused, and so is a token's report, whose task still waits", async () => {
   let token = "";
-  const functions = { hold: async (payload: Json) => void (token = (payload as { token: string }).token) };
+  const functions = {
+    hold: async (payload: Json) => {
+      token = (payload as { token: string }).token;
+    },
+  };
   const { orchestrator } = bench({ Hold: { ...invokeAndWait("hold"), End: true } }, { functions });
   await assert.rejects(orchestrator.start({ name: "big", input: text(LIMIT + 1) }), /262144 bytes/);
   const { executionId } = await orchestrator.start({ name: "run", input: {} });
@@ -64,13 +69,9 @@ test("one Assign holds at most 256 KiB, all variables together 10 MiB", async ()
   });
   assert.equal(await result(once({ a: made })), 1);
   assert.equal(await result(once({ a: made, b: made })), "FAILED States.DataLimitExceeded");
-  const chain = Object.fromEntries(
-    Array.from({ length: 42 }, (_, n) => [
-      `S${n}`,
-      { Type: "Pass", Assign: { [`v${n}`]: made }, Output: 1, Next: `S${n + 1}` },
-    ]),
-  );
-  assert.equal(await result({ ...chain, S42: { Type: "Succeed" } }), "FAILED States.DataLimitExceeded");
+  const tenMiB = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`v${n}`, text(255 * KIB)]));
+  assert.equal(Object.keys(withinVariables(tenMiB, { small: 1 })).length, 41);
+  assert.throws(() => withinVariables(tenMiB, { b: text(200 * KIB) }), { name: "States.DataLimitExceeded" });
 });
 
 test("an execution fails at 25,000 history events", async () => {

@@ -142,10 +142,10 @@ test("a worker's error keeps its name and says its message in the cause", async 
 
 test("Parallel runs branches on the same input and gives their outputs in order", async () => {
   const branch = (seconds: number, Output: Json) => ({
-    StartAt: "Nap",
+    StartAt: `Nap ${seconds}`,
     States: {
-      Nap: { Type: "Wait", Seconds: seconds, Next: "Say" },
-      Say: { Type: "Pass", Assign: { own: 1 }, Output, End: true },
+      [`Nap ${seconds}`]: { Type: "Wait", Seconds: seconds, Next: `Say ${seconds}` },
+      [`Say ${seconds}`]: { Type: "Pass", Assign: { own: 1 }, Output, End: true },
     },
   });
   const states = {
@@ -162,7 +162,11 @@ test("Parallel runs branches on the same input and gives their outputs in order"
 
 test("Parallel fails with the first branch's error and interrupts the others", async () => {
   let late = 0;
-  const functions = { late: async () => void (late += 1) };
+  const functions = {
+    late: async () => {
+      late += 1;
+    },
+  };
   const slow = {
     StartAt: "Nap",
     States: { Nap: { Type: "Wait", Seconds: 100, Next: "Late" }, Late: { ...invoke("late"), End: true } },
