@@ -1,0 +1,57 @@
+/** What the loop (shared/loop.ts) and its workers say to each other: ids and small figures only. */
+import { z } from "zod";
+import { PassId, StageName } from "./rows.ts";
+
+/** What an execution starts with. */
+export const LoopInput = z.strictObject({ runId: z.string().min(1) });
+export type LoopInput = z.infer<typeof LoopInput>;
+
+/** `round` counts from 1; 0 is the base model before the first. */
+export const PassInput = z.strictObject({ runId: z.string().min(1), round: z.int().min(0), passId: PassId });
+export type PassInput = z.infer<typeof PassInput>;
+
+export const PlanInput = PassInput.extend({ stage: StageName });
+export type PlanInput = z.infer<typeof PlanInput>;
+
+/** `attempt` counts from 0 and grows with every retry of the shard inside one execution. */
+export const DispatchInput = PlanInput.extend({
+  shardId: z.string().min(1),
+  attempt: z.int().min(0),
+  token: z.string().min(1),
+});
+export type DispatchInput = z.infer<typeof DispatchInput>;
+
+export const TrainInput = PassInput.extend({ attempt: z.int().min(0), token: z.string().min(1) });
+export type TrainInput = z.infer<typeof TrainInput>;
+
+export const PrepareResult = z.strictObject({
+  /** The first round with work left, from 1; `rounds + 1` when there is none. */
+  firstRound: z.int().min(1),
+  rounds: z.int().min(1),
+  /** The base model's own evaluation is asked for and not finished. */
+  evaluateBase: z.boolean(),
+  hasTrainer: z.boolean(),
+  hasEvaluation: z.boolean(),
+  maxConcurrency: z.int().min(1).max(10_000), // AWS: at most 10,000 child executions run at once
+  toleratedFailurePercent: z.number().min(0).max(100),
+});
+export type PrepareResult = z.infer<typeof PrepareResult>;
+
+/** The manifest is JSONL, one `{ "shardId": … }` a line, of the shards that are not done; `shards` is their number. */
+export const PlanResult = z.strictObject({ manifestKey: z.string().min(1), shards: z.int().min(0) });
+export type PlanResult = z.infer<typeof PlanResult>;
+
+export const PairResult = z.strictObject({ pairs: z.int().min(0) });
+export type PairResult = z.infer<typeof PairResult>;
+
+/** `trained: false`: there were too few pairs. `selectPasses`: a pass per checkpoint to compare; empty promotes the last one. */
+export const TrainResult = z.strictObject({ trained: z.boolean(), selectPasses: z.array(PassId) });
+export type TrainResult = z.infer<typeof TrainResult>;
+
+/** How an execution ends well. `paused`: the run's budget is spent; everything made so far is usable. */
+export const LoopOutput = z.strictObject({
+  runId: z.string(),
+  status: z.enum(["finished", "paused"]),
+  round: z.int().min(0),
+});
+export type LoopOutput = z.infer<typeof LoopOutput>;
