@@ -10,9 +10,9 @@ import type { DataRef } from "../../shared/schemas/config.ts";
 import type { Submitted } from "../../shared/schemas/sample.ts";
 import { type BadRow, type Problem, problem } from "./bad-row.ts";
 import { type Container, ManifestError, openContainer } from "./container.ts";
-import { checkImage, EXTENSION_OF } from "./image-check.ts";
+import { type CheckedImage, checkImage, EXTENSION_OF } from "./image-check.ts";
 import type { PathRules } from "./image-path.ts";
-import { loadImage } from "./image-source.ts";
+import { type LoadedImage, loadImage } from "./image-source.ts";
 import { mapInOrder } from "./in-order.ts";
 import type { RawRow } from "./json-rows.ts";
 import { type Draft, readRecord } from "./record.ts";
@@ -48,32 +48,49 @@ export class ManifestRejected extends ManifestError {
   }
 }
 
-/** Where an image's bytes go once they are found good; gives their SHA-256. */
-type Keep = (bytes: Uint8Array) => Promise<string>;
+/** What reading one manifest needs beside the rows. */
+type Reading = {
+  rules: PathRules;
+  fallbackQuestion: string | undefined;
+  /** Called once for the bytes of every good image. */
+  keep: (bytes: Uint8Array) => Promise<unknown>;
+  /** Good images by SHA-256: many questions about one image decode and store it once. */
+  known: Map<string, CheckedImage>;
+};
 type Checked = { line: number; draft: Draft; image: Submitted["image"] } | BadRow;
 
 function badRow(line: number, what: Problem): BadRow {
   return { outcome: "bad_row", line, ...what };
 }
 
-async function checkRow(
-  raw: RawRow,
-  fallbackQuestion: string | undefined,
-  rules: PathRules,
-  keep: Keep,
-): Promise<Checked> {
+/** Checks and keeps an image that was not met before. */
+async function meetImage(
+  sha256: string,
+  { bytes, name }: LoadedImage,
+  field: string,
+  { keep, known }: Reading,
+): Promise<CheckedImage | Problem> {
+  const met = known.get(sha256);
+  if (met) return met;
+  const checked = await checkImage(bytes, field, name ?? "(inline)");
+  if ("code" in checked) return checked;
+  await keep(bytes);
+  known.set(sha256, checked);
+  return checked;
+}
+
+async function checkRow(raw: RawRow, reading: Reading): Promise<Checked> {
   const { line } = raw;
   if (raw.kind === "problem") return badRow(line, raw.problem);
-  const draft = readRecord(raw.row, fallbackQuestion);
+  const draft = readRecord(raw.row, reading.fallbackQuestion);
   if ("code" in draft) return badRow(line, draft);
-  const loaded = await loadImage(draft.image, rules);
+  const loaded = await loadImage(draft.image, reading.rules);
   if ("code" in loaded) return badRow(line, loaded);
-  const { field } = draft.image;
-  const checked = await checkImage(loaded.bytes, field, loaded.name ?? "(inline)");
-  if ("code" in checked) return badRow(line, checked);
-  const sha256 = await keep(loaded.bytes);
-  const path = loaded.name ?? `${sha256}.${EXTENSION_OF[checked.format]}`;
-  return { line, draft: withoutImage(draft), image: { sha256, path, width: checked.width, height: checked.height } };
+  const sha256 = createHash("sha256").update(loaded.bytes).digest("hex");
+  const met = await meetImage(sha256, loaded, draft.image.field, reading);
+  if ("code" in met) return badRow(line, met);
+  const path = loaded.name ?? `${sha256}.${EXTENSION_OF[met.format]}`;
+  return { line, draft: withoutImage(draft), image: { sha256, path, width: met.width, height: met.height } };
 }
 
 /** Lets go of inline bytes, which would otherwise live as long as the row waits for its turn. */
@@ -130,30 +147,24 @@ async function* readRows(
   container: Container,
   ref: DataRef,
   options: ReadManifestOptions,
-  keep: Keep,
+  keep: Reading["keep"],
 ): AsyncGenerator<ManifestRow> {
-  const rules = {
-    folder: container.folder,
-    root: resolve(options.root ?? container.folder),
-    confined: options.confined ?? false,
-  };
+  const { folder } = container;
+  const rules = { folder, root: resolve(options.root ?? folder), confined: options.confined ?? false };
+  const reading = { rules, fallbackQuestion: ref.question, keep, known: new Map<string, CheckedImage>() };
   const assembler = new Assembler();
-  const rows = mapInOrder(container.rows(), options.concurrency ?? CONCURRENCY, (raw) =>
-    checkRow(raw, ref.question, rules, keep),
-  );
-  for await (const checked of rows) {
+  const limit = options.concurrency ?? CONCURRENCY;
+  for await (const checked of mapInOrder(container.rows(), limit, (raw) => checkRow(raw, reading))) {
     const row = assembler.assemble(checked);
     if (row) yield row;
   }
 }
 
-const hashOnly: Keep = async (bytes) => createHash("sha256").update(bytes).digest("hex");
-
 /** Reads everything once without keeping anything, and throws when a row is bad. */
 async function requireAllGood(container: Container, ref: DataRef, options: ReadManifestOptions): Promise<void> {
   const badRows: BadRow[] = [];
   let count = 0;
-  for await (const row of readRows(container, ref, options, hashOnly)) {
+  for await (const row of readRows(container, ref, options, async () => undefined)) {
     if (row.outcome !== "bad_row") continue;
     count += 1;
     if (count <= REPORTED_ROWS) badRows.push(row);

@@ -102,6 +102,17 @@ describe("a JSONL manifest", () => {
     assert.ok(bad.every(({ reason, fix, value }) => reason !== "" && fix !== "" && value.length < 120));
   });
 
+  it("stores an image once however many rows ask about it, and stores nothing of bad rows", async (t) => {
+    const folder = await temporaryFolder(t);
+    const rows = Array.from({ length: 9 }, (_, index) => ({ image: `${index % 2}.jpg`, question: `q${index}` }));
+    const files = { "0.jpg": await picture("jpeg"), "1.jpg": "no image" };
+    const path = await writeFiles(folder, { "m.jsonl": lines(rows), ...files });
+    const stored: Uint8Array[] = [];
+    const blobs = { writeContent: async (bytes: Uint8Array) => `${stored.push(bytes)}` };
+    const { samples, bad } = await readAll({ path }, { blobs, concurrency: 1 });
+    assert.deepEqual([samples.length, bad.length, stored.length], [5, 4, 1]);
+  });
+
   it("finds a JPEG that was cut anywhere after its header", async (t) => {
     const folder = await temporaryFolder(t);
     const jpeg = await picture("jpeg", 5, 128);
