@@ -7,11 +7,11 @@ import type { Random } from "../../../shared/random.ts";
 import { type ChatBody, ChatCompletion } from "../../../shared/schemas/chat.ts";
 import { GarbledReply, type Verdict } from "./failure.ts";
 import type { Pass } from "./gate.ts";
-import { LONGEST_PAUSE_MS, retryDelayMs } from "./retry.ts";
+import { bearable, retryDelayMs } from "./retry.ts";
 
 export type Attempted<T> = { outcome: "answered"; value: T } | { outcome: "given_up"; verdict: Verdict };
 
-export type Patience = Record<"overload" | "transient" | "unreachable" | "garbled", number>;
+type Patience = Record<"overload" | "transient" | "unreachable" | "garbled", number>;
 
 export type Retrying = {
   pass: Pass;
@@ -36,7 +36,7 @@ export async function withRetries<T>(call: () => Promise<T>, retrying: Retrying)
     } catch (error) {
       signal.throwIfAborted();
       const verdict = judge(error);
-      if (verdict.kind === "overload") pass.overloaded(verdict.pauseMs);
+      if (verdict.kind === "overload") slowDown(pass, verdict);
       if (!worthAnother(verdict, attempt, patience))
         return { outcome: "given_up", verdict: told(verdict, attempt + 1) };
       pass.rest();
@@ -46,9 +46,13 @@ export async function withRetries<T>(call: () => Promise<T>, retrying: Retrying)
   }
 }
 
-function worthAnother({ kind, pauseMs }: Verdict, attempt: number, patience: Patience): boolean {
-  if (kind === "final" || kind === "fatal") return false;
-  return attempt + 1 < patience[kind] && (pauseMs ?? 0) <= LONGEST_PAUSE_MS;
+function slowDown(pass: Pass, verdict: Verdict): void {
+  pass.overloaded(bearable(verdict) ? verdict.pauseMs : undefined);
+}
+
+function worthAnother(verdict: Verdict, attempt: number, patience: Patience): boolean {
+  if (verdict.kind === "final" || verdict.kind === "fatal") return false;
+  return attempt + 1 < patience[verdict.kind] && bearable(verdict);
 }
 
 function told(verdict: Verdict, attempts: number): Verdict {

@@ -5,7 +5,7 @@ import type { Clock } from "../../../shared/ports/clock.ts";
 import type { Random } from "../../../shared/random.ts";
 import type { RequestFailure } from "../../../shared/schemas/chat.ts";
 import type { ModelRef } from "../../../shared/schemas/config.ts";
-import { type Verdict, verdictOn } from "./failure.ts";
+import { EngineFailure, type Verdict, verdictOn } from "./failure.ts";
 import { Gate, type Pass } from "./gate.ts";
 import { type Health, modelHealth } from "./health.ts";
 
@@ -73,8 +73,7 @@ export async function passFor(
   try {
     return await gate.begin(AbortSignal.any([signal, health.signal(model)]));
   } catch (reason) {
-    const failure = health.stopped(model);
-    if (signal.aborted || failure === undefined) throw reason;
-    return failure;
+    if (reason instanceof EngineFailure) return reason.failure;
+    throw reason;
   }
 }

@@ -1,15 +1,15 @@
 /** Which models are given up for now, so that one wrong key does not cause forty thousand calls. */
 import type { Clock } from "../../../shared/ports/clock.ts";
 import type { RequestFailure } from "../../../shared/schemas/chat.ts";
-import type { Verdict } from "./failure.ts";
-import { LONGEST_PAUSE_MS } from "./retry.ts";
+import { EngineFailure, type Verdict } from "./failure.ts";
+import { bearable } from "./retry.ts";
 
 const STOP_MS = 60_000; // our choice: after a minute one request may try again
 
 export type Health = {
   /** Why requests to this model are not sent now. */
   stopped(model: string): RequestFailure | undefined;
-  /** Aborts when the model is stopped. */
+  /** Aborts with an EngineFailure when the model is stopped. */
   signal(model: string): AbortSignal;
   answered(model: string): void;
   /** Judges what the end of one request means for all others. `since`: when that request was first sent. */
@@ -49,7 +49,7 @@ export function modelHealth(clock: Clock): Health {
       if (record.failure !== undefined || !concernsAll(verdict, record.lastAnswer, since)) return;
       record.failure = verdict.failure;
       record.until = clock.now() + STOP_MS;
-      record.stop.abort(new Error(verdict.failure.message));
+      record.stop.abort(new EngineFailure(verdict.failure));
     },
   };
 }
@@ -58,6 +58,6 @@ function concernsAll(verdict: Verdict, lastAnswer: number | undefined, since: nu
   // A gateway that has answered before may forbid one prompt (moderation) without forbidding the key.
   if (verdict.failure.code === "forbidden") return lastAnswer === undefined;
   if (verdict.kind === "fatal") return true;
-  if (verdict.kind === "overload") return (verdict.pauseMs ?? 0) > LONGEST_PAUSE_MS;
+  if (verdict.kind === "overload") return !bearable(verdict);
   return verdict.kind === "unreachable" && (lastAnswer ?? -1) < since;
 }

@@ -7,8 +7,12 @@ const CAP_MS = 30_000; // our choice
 /** Attempts in all. An overloaded server gets more patience than a failing one; a reply that makes no sense least. */
 export const MAX_ATTEMPTS = { overload: 12, transient: 6, unreachable: 6, garbled: 3 } as const; // our choice
 
-/** A server that asks for a longer pause than this is given up for now. */
-export const LONGEST_PAUSE_MS = 5 * 60_000; // our choice
+const LONGEST_PAUSE_MS = 5 * 60_000; // our choice
+
+/** False for a server that asks for a pause so long that it is given up for now. */
+export function bearable({ pauseMs = 0 }: { pauseMs?: number | undefined }): boolean {
+  return pauseMs <= LONGEST_PAUSE_MS;
+}
 
 /**
  * Full jitter (M. Brooker, "Exponential Backoff And Jitter", AWS 2015): uniform in [0, min(cap, base · 2^attempt)),

@@ -4,6 +4,7 @@ import { arrivals } from "./arrivals.ts";
 import { completeOnce, withRetries } from "./attempts.ts";
 import { allChoices } from "./choices.ts";
 import { type Connection, judgeFor, passFor } from "./connection.ts";
+import { EngineFailure } from "./failure.ts";
 import type { Pass } from "./gate.ts";
 import { type SharedImages, sharedImages } from "./images.ts";
 import { MAX_ATTEMPTS } from "./retry.ts";
@@ -35,7 +36,10 @@ async function startInOrder(connection: Connection, batch: Batch, add: (reply: C
   let broken: { error: unknown } | undefined;
   for (const line of batch.lines) {
     const pass = await passFor(connection, line.body.model, batch.signal);
-    if (broken !== undefined || batch.signal.aborted) break;
+    if (broken !== undefined || batch.signal.aborted) {
+      if ("end" in pass) pass.end();
+      break;
+    }
     const answer = answerLine(connection, line, { pass, batch })
       .then(add, (error) => {
         if (!batch.signal.aborted) broken = { error };
@@ -67,9 +71,8 @@ async function answerLine(
     health.gaveUp(body.model, answer.verdict, since);
     return { outcome: "failed", custom_id, failure: answer.verdict.failure };
   } catch (reason) {
-    const stopped = health.stopped(body.model);
-    if (batch.signal.aborted || stopped === undefined) throw reason;
-    return { outcome: "failed", custom_id, failure: stopped };
+    if (reason instanceof EngineFailure) return { outcome: "failed", custom_id, failure: reason.failure };
+    throw reason;
   } finally {
     pass.end();
     batch.images.done(body);

@@ -40,7 +40,7 @@ test("answers every custom_id exactly once, whatever faults the server has", asy
       fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 12 }),
       async (plan, counts) => {
         await using server = await openaiServer({ mostChoices: 2, faults: ({ request }) => plan[request] });
-        const { engine } = clientOf(server, { timeoutSeconds: 0.2 });
+        const { engine } = clientOf(server, { timeoutSeconds: 0.1 });
         const replies = await collected(
           engine,
           counts.map((n, at) => line(`id-${at}`, question(`question ${at}`, { n }))),
@@ -56,7 +56,7 @@ test("answers every custom_id exactly once, whatever faults the server has", asy
         }
       },
     ),
-    { numRuns: 30, seed: 20261123 },
+    { numRuns: 25, seed: 20261123 },
   );
 });
 
@@ -214,4 +214,23 @@ test("aborting closes what is in flight", async () => {
     assert.fail("a reply came");
   while (server.engine.aborted === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(server.engine.aborted, 1);
+});
+
+test("runs that were aborted at any moment leave no place at the server occupied", async () => {
+  await using server = await openaiServer({
+    msPerToken: 0.2,
+    faults: ({ request }) => (request % 3 === 0 ? { kind: "status", status: 429 } : undefined),
+  });
+  const { engine } = clientOf(server, { maxConcurrency: 2 });
+  for (let at = 0; at < 40; at++) {
+    const abort = new AbortController();
+    setTimeout(() => abort.abort(), at / 2);
+    const lines = Array.from({ length: 5 }, (_, of) => line(`${at} ${of}`, question(`${at} ${of}`)));
+    for await (const _ of engine.run(lines, abort.signal)) if (at % 4 === 0) abort.abort();
+  }
+  const replies = await collected(
+    engine,
+    Array.from({ length: 10 }, (_, at) => line(`last ${at}`, question(`${at}`))),
+  );
+  assert.equal(replies.filter(({ outcome }) => outcome === "completed").length, 10);
 });
