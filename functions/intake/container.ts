@@ -3,13 +3,9 @@ import { open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { DataRef } from "../../shared/schemas/config.ts";
 import { folderRows } from "./folder-rows.ts";
-import { jsonRows, type RawRow } from "./json-rows.ts";
+import { jsonRows } from "./json-rows.ts";
 import { parquetRows } from "./parquet-rows.ts";
-
-/** The manifest as a whole cannot be read; the message says what to do. */
-export class ManifestError extends Error {
-  override readonly name = "ManifestError";
-}
+import { ManifestError, type RawRow } from "./raw-row.ts";
 
 /** `folder` is where relative image paths begin. `rows` may be opened more than once. */
 export type Container = {

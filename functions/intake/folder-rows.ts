@@ -1,7 +1,7 @@
 /** A folder of images as rows, one question for all. */
 import { readdir } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
-import type { RawRow } from "./json-rows.ts";
+import type { RawRow } from "./raw-row.ts";
 
 /** Files with these endings are taken for images, the unsupported ones so that they are reported rather than overlooked. */
 const IMAGE_ENDINGS = new Set([

@@ -1,10 +1,8 @@
 /** Rows of a JSONL file, or of one JSON array (RLAIF-V writes arrays into .jsonl files too, rlaifv-spec §1.1). */
 import { createReadStream } from "node:fs";
 import { type Problem, problem } from "./bad-row.ts";
+import type { RawRow } from "./raw-row.ts";
 import { arraySegments, isBlank, lineSegments, MAX_ROW_BYTES, type Segment } from "./segments.ts";
-
-/** A row as it stands in its container, or why it could not even be read. */
-export type RawRow = { line: number } & ({ kind: "row"; row: unknown } | { kind: "problem"; problem: Problem });
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 

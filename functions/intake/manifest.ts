@@ -9,12 +9,12 @@ import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { DataRef } from "../../shared/schemas/config.ts";
 import type { Submitted } from "../../shared/schemas/sample.ts";
 import { type BadRow, type Problem, problem } from "./bad-row.ts";
-import { type Container, ManifestError, openContainer } from "./container.ts";
+import { type Container, openContainer } from "./container.ts";
 import { type CheckedImage, checkImage, EXTENSION_OF } from "./image-check.ts";
 import type { PathRules } from "./image-path.ts";
 import { type LoadedImage, loadImage } from "./image-source.ts";
 import { mapInOrder } from "./in-order.ts";
-import type { RawRow } from "./json-rows.ts";
+import { ManifestError, type RawRow } from "./raw-row.ts";
 import { type Draft, readRecord } from "./record.ts";
 
 /** One row's ending. `line` counts from 1. */
@@ -37,6 +37,7 @@ const REPORTED_ROWS = 20; // our choice: enough to see the pattern
 
 /** Strict reading found bad rows; `badRows` holds the first ones, `count` all. */
 export class ManifestRejected extends ManifestError {
+  override readonly name = "ManifestRejected";
   readonly badRows: readonly BadRow[];
   readonly count: number;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { ManifestError } from "../../functions/intake/container.ts";
 import { ManifestRejected, manifestDigest } from "../../functions/intake/manifest.ts";
+import { ManifestError } from "../../functions/intake/raw-row.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import { lines, picture, readAll, temporaryFolder, writeFiles } from "./support.ts";
 
@@ -233,5 +233,7 @@ describe("a manifest that cannot be opened", () => {
     await assert.rejects(readAll({ path: `${folder}/none.jsonl` }), ManifestError);
     await assert.rejects(readAll({ path: folder }), /set data.question/);
     await assert.rejects(readAll({ path: utf16 }), /UTF-16/);
+    const cut = await writeFiles(folder, { "m.parquet": "PAR1 and then nothing" });
+    await assert.rejects(readAll({ path: cut }), /no readable parquet file/);
   });
 });
