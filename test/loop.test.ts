@@ -4,7 +4,8 @@ import { test } from "node:test";
 import aslValidator from "asl-validator";
 import { MAX_HISTORY_EVENTS } from "../functions/adapters/asl/limits.ts";
 import { type LocalOrchestrator, openOrchestrator } from "../functions/adapters/asl/orchestrator.ts";
-import { loopDefinition, RUN_PAUSED, type WorkerName } from "../shared/loop.ts";
+import { loopDefinition } from "../shared/loop.ts";
+import type { WorkerName } from "../shared/loop-stages.ts";
 import type { Execution, Json } from "../shared/ports/orchestrator.ts";
 import {
   DispatchInput,
@@ -12,6 +13,7 @@ import {
   PassInput,
   PlanInput,
   type PrepareResult,
+  RUN_PAUSED,
   TrainInput,
 } from "../shared/schemas/loop.ts";
 import { memoryObjects, NamedError, type Objects } from "./adapters/asl/bench.ts";

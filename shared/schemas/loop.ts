@@ -55,3 +55,13 @@ export const LoopOutput = z.strictObject({
   round: z.int().min(0),
 });
 export type LoopOutput = z.infer<typeof LoopOutput>;
+
+/**
+ * What any worker throws (as `error.name`) once the run is paused because the budget refused a reservation. `dispatch`
+ * only refuses its shard by it; the next worker ends the execution.
+ */
+export const RUN_PAUSED = "Run.Paused";
+/** What a worker throws (as `error.name`) for a failure that a later attempt may not have. */
+export const WORKER_RETRYABLE = "Worker.Retryable";
+/** How the execution fails when too many shards of one stage failed. */
+export const TOO_MANY_SHARDS_FAILED = "Run.TooManyShardsFailed";

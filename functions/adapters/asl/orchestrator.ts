@@ -42,7 +42,7 @@ type Live = { stop: AbortController; done: Promise<void> };
 function openDatabase(database: DatabaseSync | string): { database: DatabaseSync; close: () => void } {
   if (typeof database !== "string") return { database, close: () => undefined };
   const own = new DatabaseSync(database);
-  own.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
+  own.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000");
   return { database: own, close: () => own.close() };
 }
 
