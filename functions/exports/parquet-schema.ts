@@ -43,7 +43,7 @@ export function parquetSchema(columns: Columns): SchemaElement[] {
   ];
 }
 
-/** A feature in the JSON form `datasets` writes. A list of one feature is the form all of its versions read. */
+/** A feature in the JSON form of `datasets`; a list is an array of its one feature. Read back with datasets 5.0 (2026-11). */
 function featureJson(feature: Feature): unknown {
   if (feature === "string") return { dtype: "string", _type: "Value" };
   if (feature === "image") return { _type: "Image" };
