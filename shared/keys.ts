@@ -22,3 +22,5 @@ export const trainingKey = (runId: string, round: number): string => `${roundPre
 export const selectionKey = (runId: string, round: number): string => `${roundPrefix(runId, round)}/selection.json`;
 export const reportKey = (runId: string, extension: "json" | "html"): string =>
   `${runPrefix(runId)}/report.${extension}`;
+/** Figures of the control that imitates the chosen answers without the comparison. */
+export const sftControlKey = (runId: string): string => `${runPrefix(runId)}/controls/sft-only.json`;

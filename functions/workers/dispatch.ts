@@ -3,16 +3,16 @@ import type { Answers } from "../../shared/answer.ts";
 import { addUsage, costMicros, NO_USAGE, tokenBound } from "../../shared/budget/cost.ts";
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
 import { readLines } from "../../shared/jsonl.ts";
-import { shardKey } from "../../shared/keys.ts";
-import { WORKER_RETRYABLE } from "../../shared/loop.ts";
+import { WORKER_RETRYABLE } from "../../shared/schemas/loop.ts";
 import { configForPass, parsePassId } from "../../shared/passes.ts";
-import { modelStage, STAGE_ORDER } from "../../shared/pipeline.ts";
-import { runShard, type ShardJob, type ShardResult } from "../../shared/run-shard.ts";
+import { modelStage } from "../../shared/pipeline.ts";
+import { inputKey, runShard, type ShardJob, type ShardResult } from "../../shared/run-shard.ts";
 import type { ChatRequest, Target } from "../../shared/schemas/chat.ts";
-import type { ModelRef, RunConfig } from "../../shared/schemas/config.ts";
+import type { ModelRef } from "../../shared/schemas/config.ts";
 import { DispatchInput } from "../../shared/schemas/loop.ts";
 import type { ShardRow } from "../../shared/schemas/rows.ts";
 import type { StageContext } from "../../shared/stages/stage.ts";
+import { bindModels } from "./bind.ts";
 import { reportWhenDone, type WorkerDeps, WorkerError } from "./deps.ts";
 import { policyOfPass, readConfig } from "./files.ts";
 import { EMBEDDED_SECONDS_BOUND, reserve, tellMoney } from "./money.ts";
@@ -34,28 +34,28 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
   const row = await deps.store.shards.get(job);
   if (row === undefined) throw new Error(`shard ${job.shardId} of ${job.passId} was never planned`);
   if (row.state === "done") return row;
-  const { context, models, refs } = await bindPass(job, deps);
+  const config = configForPass(await readConfig(deps.blobs, job.runId), job.passId);
+  const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
+  const { round } = parsePassId(job.passId);
+  const { context, models, refs } = await bindModels({ config, round, checkpoint }, deps.bind);
   const reservation = {
     runId: job.runId,
     reservationId: [job.passId, job.stage, job.shardId, deps.clock.now()].join("/"),
   };
   await reserve(reservation, await boundMicros(job, context, refs, deps), deps);
   try {
-    const result = await runShard(
-      job,
-      {
-        context,
-        models,
-        samples: deps.store.samples,
-        cache: deps.store.replies,
-        blobs: deps.blobs,
-        clock: deps.clock,
-        signal: deps.signal,
-        onReplies: (completed, cached) =>
-          deps.emit({ kind: "replies", passId: job.passId, stage: job.stage, completed, cached }),
-      },
-      attempt >= LAST_ATTEMPT,
-    );
+    const result = await runShard(job, {
+      context,
+      models,
+      lastAttempt: attempt >= LAST_ATTEMPT,
+      samples: deps.store.samples,
+      cache: deps.store.replies,
+      blobs: deps.blobs,
+      clock: deps.clock,
+      signal: deps.signal,
+      onReplies: (completed, cached) =>
+        deps.emit({ kind: "replies", passId: job.passId, stage: job.stage, completed, cached }),
+    });
     return await finishShard({ job, row, attempt, refs, result, reservation }, deps);
   } finally {
     await deps.store.ledger.release(reservation.runId, reservation.reservationId); // does nothing once settled
@@ -104,43 +104,6 @@ async function finishShard(
   return done;
 }
 
-/** The pass's models, bound to their engines. */
-async function bindPass(job: ShardJob, deps: WorkerDeps) {
-  const config = configForPass(await readConfig(deps.blobs, job.runId), job.passId);
-  const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
-  const policy = await deps.bind(config.policy, checkpoint);
-  const divider = await deps.bind(config.divider, undefined);
-  const questioner = await deps.bind(config.questioner, undefined);
-  const labelers = await Promise.all(config.labelers.map((labeler) => deps.bind(labeler, undefined)));
-  const context: StageContext = {
-    config,
-    round: parsePassId(job.passId).round,
-    policy: policy.model,
-    structuredOutput: { divider: divider.info.structuredOutput, questioner: questioner.info.structuredOutput },
-  };
-  const bound = { policy: [policy], divider: [divider], questioner: [questioner], labeler: labelers };
-  const pick = <T>(byRole: Record<string, readonly T[]>, target: Target): T => {
-    const [role, index] = target.split("/") as [string, string];
-    const found = byRole[role]?.[Number(index)];
-    if (found === undefined) throw new Error(`the config has no ${target}`);
-    return found;
-  };
-  return {
-    context,
-    models: (target: Target) => pick(bound, target),
-    refs: (target: Target) => pick(modelRefs(config), target),
-  };
-}
-
-function modelRefs(config: RunConfig): Record<string, readonly ModelRef[]> {
-  return {
-    policy: [config.policy],
-    divider: [config.divider],
-    questioner: [config.questioner],
-    labeler: config.labelers,
-  };
-}
-
 /** Upper bound of what the shard may cost, from the very requests it will make. */
 async function boundMicros(
   job: ShardJob,
@@ -149,11 +112,9 @@ async function boundMicros(
   deps: WorkerDeps,
 ): Promise<number> {
   const stage = modelStage(job.stage);
-  const position = STAGE_ORDER.indexOf(job.stage);
-  const key = shardKey(job, position === 0 ? "submitted" : (STAGE_ORDER[position - 1] as string));
   let micros = 0;
   const timed = new Set<ModelRef>();
-  for await (const record of readLines(deps.blobs, key)) {
+  for await (const record of readLines(deps.blobs, inputKey(job))) {
     for (const request of stage.ask(stage.input.parse(record), context)) {
       const ref = refs(request.target);
       if (ref.engine === "embedded") timed.add(ref);

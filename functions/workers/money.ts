@@ -1,6 +1,6 @@
 /** Money around work: reserved before it begins, settled when it ends, released when it breaks. */
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
-import { RUN_PAUSED } from "../../shared/loop.ts";
+import { RUN_PAUSED } from "../../shared/schemas/loop.ts";
 import { type WorkerDeps, WorkerError } from "./deps.ts";
 
 /** Work that reports nothing for this long is lost, and its reservation may be released. Our choice. */

@@ -20,6 +20,8 @@ export const PlannedModel = z.strictObject({
   structuredOutput: z.boolean(),
 });
 
+export type PlannedModel = z.infer<typeof PlannedModel>;
+
 export const RunPlan = z.strictObject({
   runId: z.string(),
   rounds: z.int().min(1),

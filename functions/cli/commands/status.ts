@@ -1,0 +1,81 @@
+import { Command } from "commander";
+import { MICROS_PER_USD } from "../../../shared/budget/prices.ts";
+import type { RunRow, ShardRow } from "../../../shared/schemas/rows.ts";
+import { addLosses } from "../../../shared/states/losses.ts";
+import type { Local } from "../../runtime/local.ts";
+import { openOutput } from "../output.ts";
+import { findRun, inFolder, withCommonOptions, withDataOption } from "./shared.ts";
+
+export function statusCommand(): Command {
+  const command = new Command("status")
+    .argument("[run]", "one run in detail")
+    .description("list the runs of a folder, or tell how far one is");
+  return withDataOption(withCommonOptions(command)).action(
+    async (id: string | undefined, options: { data: string; json?: boolean }) => {
+      const output = openOutput(options);
+      await inFolder(options.data, async (local) => {
+        if (id === undefined) {
+          const { items } = await local.store.runs.list({ limit: 100 });
+          return output.result(items, items.length === 0 ? "no runs yet" : items.map(runLine).join("\n"));
+        }
+        const run = await findRun(id, local);
+        const detail = await runDetail(run, local);
+        output.result({ ...run, ...detail }, detailText(run, detail));
+      });
+    },
+  );
+}
+
+function runLine(run: RunRow): string {
+  const reason = run.reason === undefined ? "" : `  ${run.reason}`;
+  return `${run.runId.padEnd(28)} ${run.state.padEnd(9)} ${new Date(run.createdAt).toISOString().slice(0, 16)}  ${(run.workedMs / 1000).toFixed(0)} s${reason}`;
+}
+
+type PassDetail = { pass: string; shards: Record<string, string>; samples: Record<string, number> };
+type Detail = {
+  passes: PassDetail[];
+  losses: Record<string, number>;
+  settledUsd: number;
+  reservedUsd: number;
+  budgetUsd: number;
+};
+
+async function runDetail({ runId }: RunRow, { store }: Local): Promise<Detail> {
+  const shards = await store.shards.list({ runId });
+  const passes: PassDetail[] = [];
+  for (const [pass, own] of Map.groupBy(shards, ({ passId }) => passId)) {
+    const samples = Object.entries(await store.samples.count(runId, pass)).filter(([, count]) => count > 0);
+    passes.push({ pass, shards: doneByStage(own), samples: Object.fromEntries(samples) });
+  }
+  const ledger = await store.ledger.read(runId);
+  const usd = (micros: number | undefined) => (micros ?? 0) / MICROS_PER_USD;
+  return {
+    passes,
+    losses: addLosses(...shards.map(({ losses }) => losses)) as Record<string, number>,
+    settledUsd: usd(ledger?.settledMicros),
+    reservedUsd: usd(ledger?.reservedMicros),
+    budgetUsd: usd(ledger?.budgetMicros),
+  };
+}
+
+function doneByStage(shards: readonly ShardRow[]): Record<string, string> {
+  const stages = [...Map.groupBy(shards, ({ stage }) => stage)];
+  return Object.fromEntries(
+    stages.map(([stage, own]) => [stage, `${own.filter(({ state }) => state === "done").length}/${own.length}`]),
+  );
+}
+
+function detailText(run: RunRow, detail: Detail): string {
+  const list = (values: Record<string, string | number>) =>
+    Object.entries(values)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ");
+  return [
+    runLine(run),
+    `money: $${detail.settledUsd.toFixed(4)} spent, $${detail.reservedUsd.toFixed(4)} reserved, of $${detail.budgetUsd.toFixed(2)}`,
+    ...detail.passes.map(
+      ({ pass, shards, samples }) => `${pass.padEnd(14)} shards done: ${list(shards)}; samples: ${list(samples)}`,
+    ),
+    `losses: ${list(detail.losses) || "none"}`,
+  ].join("\n");
+}

@@ -1,0 +1,77 @@
+/** Carries a run to its end before the user's eyes: progress, the closing table, the path of the report. */
+import { join } from "node:path";
+import { reportKey } from "../../shared/keys.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import type { RunPlan } from "../../shared/schemas/plan.ts";
+import type { RunState } from "../../shared/schemas/rows.ts";
+import { resultTable } from "../report/table.ts";
+import { driveRun } from "../runtime/drive.ts";
+import { finishRun } from "../runtime/finish.ts";
+import type { Local } from "../runtime/local.ts";
+import { EXIT, type ExitCode } from "./errors.ts";
+import type { Output } from "./output.ts";
+import { showProgress } from "./progress.ts";
+
+const EXIT_OF: Record<RunState, ExitCode> = {
+  finished: EXIT.ok,
+  paused: EXIT.paused,
+  stopped: EXIT.interrupted,
+  failed: EXIT.failed,
+  running: EXIT.failed,
+};
+
+const TABLE_WIDTH = 120; // without a terminal
+
+export async function executeRun(
+  plan: RunPlan,
+  config: RunConfig,
+  { local, output }: { local: Local; output: Output },
+): Promise<ExitCode> {
+  const { runId } = plan;
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error("stopped by hand"));
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  const sizes = {
+    rounds: plan.rounds,
+    ...plan.samples,
+    trains: plan.trains,
+    checkpoints: config.evaluate?.checkpoints ?? 0,
+  };
+  const progress = showProgress(runId, sizes, process.stderr);
+  try {
+    const run = await driveRun(runId, local, { emit: progress.emit, signal: stop.signal });
+    progress.stop();
+    if (run.state === "stopped") {
+      output.result(
+        { run: runId, state: run.state },
+        `Stopped; everything finished is kept. To go on: rlaifv resume ${runId}${dataFlag(local)}`,
+      );
+      return EXIT.interrupted;
+    }
+    const report = await finishRun(run, local);
+    const path = join(local.dataDir, reportKey(runId, "html"));
+    const ending =
+      run.state === "finished" ? [] : [`The run ${run.state === "paused" ? "paused" : "failed"}: ${run.reason}`];
+    const text = [
+      resultTable(report, process.stdout.columns ?? TABLE_WIDTH),
+      ...report.warnings.map((warning) => `note: ${warning}`),
+      ...ending,
+      path,
+    ].join("\n");
+    output.result(
+      { run: runId, state: run.state, report: path, reportJson: join(local.dataDir, reportKey(runId, "json")) },
+      text,
+    );
+    return EXIT_OF[run.state];
+  } finally {
+    progress.stop();
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+/** ` --data DIR`, unless it is the default. */
+export function dataFlag({ dataDir }: Pick<Local, "dataDir">): string {
+  return dataDir === DEFAULT_DATA_DIR ? "" : ` --data ${dataDir}`;
+}
+
+export const DEFAULT_DATA_DIR = ".rlaifv";

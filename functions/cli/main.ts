@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/** The command `rlaifv`. One file per command; this one only mounts them. */
+import { Command, CommanderError } from "commander";
+import { codeVersion } from "../runtime/plan-run.ts";
+import { chatCommand } from "./commands/chat.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { exportCommand } from "./commands/export.ts";
+import { initCommand } from "./commands/init.ts";
+import { modelsCommand } from "./commands/models.ts";
+import { pairsCommand } from "./commands/pairs.ts";
+import { resumeCommand } from "./commands/resume.ts";
+import { runCommand } from "./commands/run.ts";
+import { scoreCommand } from "./commands/score.ts";
+import { serveEngineCommand } from "./commands/serve-engine.ts";
+import { statusCommand } from "./commands/status.ts";
+import { EXIT } from "./errors.ts";
+import { explain } from "./output.ts";
+
+const COMMANDS = [
+  demoCommand,
+  runCommand,
+  resumeCommand,
+  statusCommand,
+  exportCommand,
+  pairsCommand,
+  scoreCommand,
+  chatCommand,
+  initCommand,
+  modelsCommand,
+  doctorCommand,
+  serveEngineCommand,
+];
+
+export function buildProgram(): Command {
+  const program = new Command("rlaifv")
+    .description(
+      "Makes a multimodal model more trustworthy with open models only: RLAIF-V, from images to a better model.",
+    )
+    .version(codeVersion())
+    .showHelpAfterError("(--help tells all options)")
+    .exitOverride();
+  for (const command of COMMANDS) program.addCommand(command().exitOverride());
+  program.addHelpText(
+    "after",
+    "\nStart with: rlaifv demo\nExit codes: 0 done, 1 broken, 2 wrong use, 3 paused by the budget, 4 bad data, 5 folder in use, 130 stopped.",
+  );
+  return program;
+}
+
+async function main(): Promise<void> {
+  try {
+    await buildProgram().parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    else process.exitCode = explain(error, { json: process.argv.includes("--json") });
+  }
+}
+
+await main();

@@ -1,0 +1,50 @@
+/** How commands speak: text for people, one JSON value on stdout with `--json`; everything else goes to stderr. */
+import pc from "picocolors";
+import { z } from "zod";
+import { EXIT, type ExitCode, UserError } from "./errors.ts";
+
+export type Output = {
+  json: boolean;
+  /** The command's result. */
+  result(value: unknown, text: string): void;
+  /** What happens on the way. */
+  note(text: string): void;
+};
+
+export function openOutput(options: { json?: boolean }): Output {
+  const json = options.json === true;
+  return {
+    json,
+    result: (value, text) => process.stdout.write(`${json ? JSON.stringify(value, null, 2) : text}\n`),
+    note: (text) => process.stderr.write(`${text}\n`),
+  };
+}
+
+/** Says what went wrong and what to do; gives the exit code. */
+export function explain(error: unknown, options: { json: boolean }): ExitCode {
+  const known = asUserError(error);
+  if (options.json) {
+    const problem = known ?? { message: messageOf(error), fix: undefined, exitCode: EXIT.failed };
+    process.stdout.write(
+      `${JSON.stringify({ error: { message: problem.message, fix: problem.fix, exitCode: problem.exitCode } }, null, 2)}\n`,
+    );
+    return problem.exitCode;
+  }
+  if (known !== undefined) {
+    process.stderr.write(`${pc.red("error:")} ${known.message}\n  ${pc.bold("what to do:")} ${known.fix}\n`);
+    return known.exitCode;
+  }
+  process.stderr.write(
+    `${pc.red("error:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return EXIT.failed;
+}
+
+function asUserError(error: unknown): UserError | undefined {
+  if (error instanceof UserError) return error;
+  if (error instanceof z.ZodError)
+    return new UserError(z.prettifyError(error), { fix: "mend these fields and start again" });
+  return undefined;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

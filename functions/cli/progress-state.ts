@@ -1,0 +1,161 @@
+/** What is known of a running run, reduced from its events. Pure: the clock is an argument. */
+import { parsePassId } from "../../shared/passes.ts";
+import { STAGE_ORDER } from "../../shared/pipeline.ts";
+import type { TrainStep } from "../../shared/ports/trainer.ts";
+import type { RunEvent } from "../../shared/schemas/events.ts";
+import type { PassId, StageName } from "../../shared/schemas/rows.ts";
+
+export type StageProgress = {
+  samples: number;
+  done: number;
+  parked: number;
+  replies: number;
+  cached: number;
+  startedMs: number;
+  endedMs: number | undefined;
+};
+
+export type ProgressState = {
+  runId: string;
+  rounds: number;
+  startedMs: number;
+  round: number;
+  passId: PassId | undefined;
+  stages: Partial<Record<StageName, StageProgress>>;
+  training: TrainStep | undefined;
+  pairs: number[];
+  /** Response hallucination of the reported passes so far, in order: the base first. */
+  hallucination: { label: string; value: number | null }[];
+  money: { settledMicros: number; budgetMicros: number };
+  workDone: number;
+  workTotal: number;
+};
+
+/** Relative cost of one sample in a stage, measured on the embedded engine (2 cores, 2026-11): only the ETA depends on it. */
+const WEIGHT: Record<StageName, number> = { generate: 10, divide: 0.5, question: 0.5, score: 2 };
+const TRAIN_WEIGHT = 10;
+const SAMPLE_WEIGHT = Object.values(WEIGHT).reduce((sum, weight) => sum + weight, 0);
+
+export type RunSizes = {
+  rounds: number;
+  data: number;
+  selection: number;
+  evaluation: number;
+  trains: boolean;
+  checkpoints: number;
+};
+
+export function startProgress(runId: string, sizes: RunSizes, nowMs: number): ProgressState {
+  const comparisons = sizes.trains ? sizes.selection * sizes.checkpoints * sizes.rounds : 0;
+  const reported = sizes.evaluation * (sizes.trains ? sizes.rounds + 1 : 0);
+  const workTotal =
+    (sizes.data + comparisons + reported) * SAMPLE_WEIGHT + (sizes.trains ? sizes.data * TRAIN_WEIGHT : 0);
+  return {
+    runId,
+    rounds: sizes.rounds,
+    startedMs: nowMs,
+    round: 0,
+    passId: undefined,
+    stages: {},
+    training: undefined,
+    pairs: [],
+    hallucination: [],
+    money: { settledMicros: 0, budgetMicros: 0 },
+    workDone: 0,
+    workTotal: Math.max(1, workTotal),
+  };
+}
+
+export function progressAfter(state: ProgressState, event: RunEvent, nowMs: number): ProgressState {
+  switch (event.kind) {
+    case "stage":
+      return stageStarted(state, event, nowMs);
+    case "replies":
+      return withStage(state, event, (stage) => ({
+        ...stage,
+        replies: stage.replies + event.completed,
+        cached: stage.cached + event.cached,
+      }));
+    case "shard":
+      return shardDone(state, event, nowMs);
+    case "paired":
+      return { ...state, pairs: [...state.pairs, event.pairs] };
+    case "training": {
+      const before = state.training?.steps === event.step.steps ? state.training.step : 0;
+      const share = Math.max(0, event.step.step - before) / event.step.steps;
+      return {
+        ...state,
+        training: event.step,
+        workDone: state.workDone + share * (state.workTotal / Math.max(1, state.rounds)) * 0.1,
+      };
+    }
+    case "metrics":
+      return {
+        ...state,
+        hallucination: [
+          ...state.hallucination,
+          { label: labelOf(event.passId), value: event.metrics.response_hallucination.value },
+        ],
+      };
+    case "money":
+      return { ...state, money: event };
+    default:
+      return state;
+  }
+}
+
+function stageStarted(state: ProgressState, event: Extract<RunEvent, { kind: "stage" }>, nowMs: number): ProgressState {
+  const samePass = state.passId === event.passId;
+  const stage = {
+    samples: event.samples,
+    done: 0,
+    parked: 0,
+    replies: 0,
+    cached: 0,
+    startedMs: nowMs,
+    endedMs: event.samples === 0 ? nowMs : undefined,
+  };
+  return {
+    ...state,
+    passId: event.passId,
+    round: parsePassId(event.passId).round,
+    training: samePass ? state.training : undefined,
+    stages: { ...(samePass ? state.stages : {}), [event.stage]: stage },
+  };
+}
+
+function shardDone(state: ProgressState, event: Extract<RunEvent, { kind: "shard" }>, nowMs: number): ProgressState {
+  const moved = withStage(state, event, (stage) => {
+    const done = stage.done + event.samples;
+    const parked = stage.parked + event.parked;
+    return { ...stage, done, parked, endedMs: done + parked >= stage.samples ? nowMs : undefined };
+  });
+  return { ...moved, workDone: moved.workDone + (event.samples + event.parked) * WEIGHT[event.stage] };
+}
+
+function withStage(
+  state: ProgressState,
+  { passId, stage }: { passId: PassId; stage: StageName },
+  change: (stage: StageProgress) => StageProgress,
+): ProgressState {
+  const current = state.stages[stage];
+  if (state.passId !== passId || current === undefined) return state;
+  return { ...state, stages: { ...state.stages, [stage]: change(current) } };
+}
+
+function labelOf(passId: PassId): string {
+  const { round } = parsePassId(passId);
+  return round === 0 ? "base" : `round ${round}`;
+}
+
+/** Seconds left, from the share of the work that is done; undefined until 3 % are. */
+export function secondsLeft(state: ProgressState, nowMs: number): number | undefined {
+  const share = Math.min(1, state.workDone / state.workTotal);
+  if (share < 0.03) return undefined;
+  return ((nowMs - state.startedMs) / 1000) * ((1 - share) / share);
+}
+
+/** The stages of the current pass in order, those not begun included. */
+export function stageLines(state: ProgressState): { stage: StageName; progress: StageProgress | undefined }[] {
+  return STAGE_ORDER.map((stage) => ({ stage, progress: state.stages[stage] }));
+}

@@ -1,0 +1,134 @@
+/** One machine: the only place that chooses the adapters of the embedded default. */
+import { join } from "node:path";
+import type { BoundModel } from "../../shared/answer.ts";
+import { loopDefinition } from "../../shared/loop.ts";
+import { LOOP_LIMITS } from "../../shared/loop-stages.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { Clock } from "../../shared/ports/clock.ts";
+import type { Engine, EngineInfo } from "../../shared/ports/engine.ts";
+import { randomFrom } from "../../shared/random.ts";
+import type { ModelRef } from "../../shared/schemas/config.ts";
+import type { EventSink } from "../../shared/schemas/events.ts";
+import type { Checkpoint } from "../../shared/schemas/rows.ts";
+import { type LocalOrchestrator, openOrchestrator } from "../adapters/asl/orchestrator.ts";
+import { systemClock } from "../adapters/clock.ts";
+import { folderBlobStore } from "../adapters/files/blob-store.ts";
+import { acquireLock, heldMessage } from "../adapters/files/lock.ts";
+import { openaiEngine } from "../adapters/openai/engine.ts";
+import { openSqliteStore, type SqliteStore } from "../adapters/sqlite/store.ts";
+import { EXIT, UserError } from "../cli/errors.ts";
+import { openEmbeddedEngine } from "../embedded/engine.ts";
+import { embeddedTrainer } from "../embedded/trainer.ts";
+import { scenesBench } from "../embedded/world/bench.ts";
+import type { WorkerDeps } from "../workers/deps.ts";
+import { dispatch } from "../workers/dispatch.ts";
+import { evaluate } from "../workers/evaluate.ts";
+import { pair } from "../workers/pair.ts";
+import { plan } from "../workers/plan.ts";
+import { prepare } from "../workers/prepare.ts";
+import { select } from "../workers/select.ts";
+import { train } from "../workers/train.ts";
+
+/** Everything open in one data folder. */
+export type Local = {
+  dataDir: string;
+  store: SqliteStore;
+  blobs: BlobStore;
+  clock: Clock;
+  models: ModelSource;
+  close(): Promise<void>;
+};
+
+/** Opens the folder for reading: status and exports work beside a running process. */
+export async function openLocal(options: { dataDir: string; env: NodeJS.ProcessEnv }): Promise<Local> {
+  const store = openSqliteStore(join(options.dataDir, "state.sqlite"));
+  const blobs = await folderBlobStore(options.dataDir);
+  const models = modelSource({ blobs, clock: systemClock, env: options.env });
+  return { dataDir: options.dataDir, store, blobs, clock: systemClock, models, close: () => store.close() };
+}
+
+/** Runs `work` as the only process that writes in the folder. */
+export async function withLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+  const lock = await acquireLock(dataDir);
+  if (lock.outcome === "held") {
+    throw new UserError(heldMessage(dataDir, lock), {
+      fix: "or work in another folder with --data DIR",
+      exitCode: EXIT.busy,
+    });
+  }
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+export type ModelSource = {
+  /** One engine per server, one embedded engine per process. */
+  engine: (model: ModelRef) => Promise<Engine>;
+  bind: (model: ModelRef, checkpoint: Checkpoint | undefined) => Promise<BoundModel & { info: EngineInfo }>;
+};
+
+function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.ProcessEnv }): ModelSource {
+  const engines = new Map<string, Promise<Engine>>();
+  const infos = new Map<string, Promise<EngineInfo>>();
+  const remembered = <T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
+    const known = cache.get(key) ?? make();
+    cache.set(key, known);
+    return known;
+  };
+  const engine = (model: ModelRef): Promise<Engine> =>
+    remembered(engines, model.engine === "embedded" ? "embedded" : `${model.baseUrl} ${model.apiKeyEnv}`, async () =>
+      model.engine === "embedded"
+        ? openEmbeddedEngine({ blobs: world.blobs })
+        : openaiEngine({ ...world, model, apiKey: world.env[model.apiKeyEnv], random: randomFrom(Date.now()) }),
+    );
+  const describe = (model: ModelRef, name: string) =>
+    remembered(infos, `${model.engine} ${model.baseUrl} ${name}`, async () => (await engine(model)).describe(name));
+  return {
+    engine,
+    async bind(model, checkpoint) {
+      // The embedded engine finds a checkpoint's weights by its key; a server is told the name it serves them under.
+      const name = checkpoint === undefined ? model.model : checkpoint.key;
+      const info = await describe(model, name);
+      return { engine: await engine(model), model: name, revision: checkpoint?.sha256 ?? info.revision, info };
+    },
+  };
+}
+
+/** The loop with its workers in this process. Its definition is the deployed one. */
+export function openLoop(local: Local, options: { emit: EventSink; signal: AbortSignal }): LocalOrchestrator {
+  const deps: WorkerDeps = {
+    store: local.store,
+    blobs: local.blobs,
+    clock: local.clock,
+    bind: local.models.bind,
+    trainer: embeddedTrainer({ blobs: local.blobs }),
+    bench: () => scenesBench,
+    complete: (token, report) => orchestrator.complete(token, report),
+    ...options,
+  };
+  const workers = { prepare, plan, dispatch, pair, train, evaluate, select };
+  const names = Object.keys(workers) as (keyof typeof workers)[];
+  const orchestrator = openOrchestrator({
+    database: local.store.database,
+    definition: loopDefinition({
+      functions: Object.fromEntries(names.map((name) => [name, name])) as Record<keyof typeof workers, string>,
+      bucket: "local",
+      limits: LOOP_LIMITS,
+    }),
+    functions: Object.fromEntries(names.map((name) => [name, (event: unknown) => workers[name](event, deps)])),
+    objects: {
+      readObject: ({ key }) => readText(local.blobs, key),
+      writeObject: async ({ key }, content) => void (await local.blobs.write(key, content)),
+    },
+    clock: local.clock,
+  });
+  return orchestrator;
+}
+
+async function readText(blobs: BlobStore, key: string): Promise<string> {
+  const bytes = await blobs.read(key);
+  if (bytes === undefined) throw new Error(`${key} is gone: the data folder was changed while a run was in it`);
+  return new TextDecoder().decode(bytes);
+}

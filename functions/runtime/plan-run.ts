@@ -1,0 +1,153 @@
+/** Checks everything a run needs before it starts: data, models, money. Nothing is computed or paid but one probe per server. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { estimateRun } from "../../shared/budget/estimate.ts";
+import { canonicalJson, contentHash } from "../../shared/ids.ts";
+import { contentKey } from "../../shared/ports/blob-store.ts";
+import type { EngineInfo } from "../../shared/ports/engine.ts";
+import type { DataRef, ModelRef, RunConfig } from "../../shared/schemas/config.ts";
+import type { PlannedModel, RunPlan } from "../../shared/schemas/plan.ts";
+import type { Submitted } from "../../shared/schemas/sample.ts";
+import { knowsImage } from "../embedded/image-check.ts";
+import type { BadRow } from "../intake/bad-row.ts";
+import { manifestDigest, readManifest } from "../intake/manifest.ts";
+import type { Local } from "./local.ts";
+
+export type CheckedData = { samples: Submitted[]; bad: BadRow[] };
+export type PlannedRun = {
+  plan: RunPlan;
+  config: RunConfig;
+  parts: Record<"data" | "selection" | "evaluation", Submitted[]>;
+};
+
+const SHOWN_BAD_ROWS = 20;
+const LOOKED_AT_IMAGES = 20; // our choice: enough to tell whose world they are of
+const Package = z.object({ version: z.string() });
+
+export async function planRun(config: RunConfig, local: Local, options: { strict: boolean }): Promise<PlannedRun> {
+  const empty: CheckedData = { samples: [], bad: [] };
+  const read = (ref: DataRef | undefined) => (ref === undefined ? empty : checkData(ref, local, options));
+  const data = await read(config.data);
+  const selection = await read(config.evaluate?.selection);
+  const evaluation = await read(config.evaluate?.data);
+  const models = await describeModels(config, local);
+  const estimate = estimateRun(config, data.samples.length);
+  const bad = [...data.bad, ...selection.bad, ...evaluation.bad];
+  const digest = manifestDigest(
+    [data, selection, evaluation].flatMap(({ samples }) => samples.map(({ sampleId }) => sampleId)),
+  );
+  const warnings = [
+    ...models.flatMap(({ warnings: own }) => own),
+    ...estimate.unpriced.map(
+      (model) => `${model} has no price in the config: its cost counts as 0 and the budget cannot hold it`,
+    ),
+    ...(await strangerWarnings(config, data.samples, local)),
+    ...roundWarnings(config, data.samples.length),
+  ];
+  const plan: RunPlan = {
+    runId: runIdOf(config, digest),
+    rounds: config.rounds,
+    samples: { data: data.samples.length, selection: selection.samples.length, evaluation: evaluation.samples.length },
+    trains: config.train !== undefined,
+    models: models.map(({ warnings: _, ...model }) => model),
+    badRows: { count: bad.length, first: bad.slice(0, SHOWN_BAD_ROWS).map(({ outcome: _, ...row }) => row) },
+    estimate: { stages: estimate.stages, usdMicros: estimate.usdMicros },
+    warnings: [...new Set(warnings)],
+    codeVersion: codeVersion(),
+    manifestDigest: digest,
+  };
+  return { plan, config, parts: { data: data.samples, selection: selection.samples, evaluation: evaluation.samples } };
+}
+
+/** The same config, data and code are the same run, wherever the files lie. */
+export function runIdOf(config: RunConfig, manifestDigest: string): string {
+  const { data: _data, budgetUsd: _budget, maxConcurrentShards: _shards, evaluate, ...rest } = config;
+  const { data: _evaluated, selection: _selected, ...rule } = evaluate ?? { data: undefined };
+  return `${config.name}-${contentHash({ rest, rule, manifestDigest, code: codeVersion() }).slice(0, 8)}`;
+}
+
+export function codeVersion(): string {
+  return Package.parse(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))).version;
+}
+
+/** A config's digest for lineage: what was asked for, without where the files lie. */
+export function configDigest(config: RunConfig): string {
+  return createHash("sha256").update(canonicalJson(config)).digest("hex");
+}
+
+async function checkData(
+  ref: DataRef,
+  { blobs }: Pick<Local, "blobs">,
+  { strict }: { strict: boolean },
+): Promise<CheckedData> {
+  const checked: CheckedData = { samples: [], bad: [] };
+  for await (const row of readManifest(ref, { blobs, strict })) {
+    if (row.outcome === "sample") checked.samples.push(row.sample);
+    else checked.bad.push(row);
+  }
+  return checked;
+}
+
+type Described = PlannedModel & { warnings: string[] };
+
+async function describeModels(config: RunConfig, { models }: Local): Promise<Described[]> {
+  const roles: [string, ModelRef][] = [
+    ["policy", config.policy],
+    ["divider", config.divider],
+    ["questioner", config.questioner],
+    ...config.labelers.map((labeler, index): [string, ModelRef] => [`labeler/${index}`, labeler]),
+  ];
+  return Promise.all(
+    roles.map(async ([role, model]) => {
+      const { info } = await models.bind(model, undefined);
+      return {
+        role,
+        engine: info.name,
+        model: model.model,
+        revision: info.revision,
+        logprobs: info.logprobs,
+        structuredOutput: info.structuredOutput,
+        warnings: warningsOf(role, model, info),
+      };
+    }),
+  );
+}
+
+function warningsOf(role: string, { model }: ModelRef, info: EngineInfo): string[] {
+  const own = info.warnings.map((warning) => `${role} ${model}: ${warning}`);
+  if (!role.startsWith("labeler") || info.logprobs) return own;
+  return [...own, `${role} ${model} returns no logprobs: it cannot score claims; choose another labeler`];
+}
+
+/** The embedded engine knows only its own world of pictures. */
+async function strangerWarnings(
+  config: RunConfig,
+  samples: readonly Submitted[],
+  { blobs }: Pick<Local, "blobs">,
+): Promise<string[]> {
+  if (config.policy.engine !== "embedded" && config.labelers.every(({ engine }) => engine !== "embedded")) return [];
+  let strangers = 0;
+  const looked = samples.slice(0, LOOKED_AT_IMAGES);
+  for (const { image } of looked) {
+    const bytes = await blobs.read(contentKey(image.sha256));
+    if (bytes !== undefined && !(await knowsImage(bytes))) strangers++;
+  }
+  if (strangers === 0) return [];
+  return [
+    `${strangers} of the first ${looked.length} images are not of the embedded engine's world: what it says about them means nothing; "rlaifv init --photos DIR" writes a config for real photographs`,
+  ];
+}
+
+function roundWarnings(config: RunConfig, samples: number): string[] {
+  const warnings: string[] = [];
+  if (config.train === undefined && config.rounds > 1) {
+    warnings.push(
+      `${config.rounds} rounds without a trainer: every round asks the same policy; use rounds: 1 or add a train part`,
+    );
+  }
+  if (config.roundData === "split" && samples < config.rounds) {
+    warnings.push(`${samples} samples for ${config.rounds} rounds: some rounds have none`);
+  }
+  return warnings;
+}
