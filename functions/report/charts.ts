@@ -14,12 +14,14 @@ const INK = "var(--ink)";
 const MUTED = "var(--muted)";
 const ACCENT = "var(--accent)";
 
+const STYLE = { background: "none", color: "var(--muted)", fontSize: "11px", fontFamily: "inherit" };
+
 function draw(label: string, options: Plot.PlotOptions): Markup {
   const { document } = parseHTML("<!doctype html><html><body></body></html>");
   const svg = Plot.plot({
     document,
     width: WIDTH,
-    style: { background: "none", color: "var(--muted)", fontSize: "11px", fontFamily: "inherit" },
+    style: STYLE,
     ...options,
   });
   svg.setAttribute("role", "img");
@@ -57,11 +59,11 @@ export function bandChart(
   const color = good ? "var(--good)" : "var(--bad)";
   const ends = sampled.filter((_, index) => index === 0 || index === sampled.length - 1);
   return draw(label, {
-    height: 190,
-    marginLeft: 38,
-    marginRight: 26,
+    height: 180,
+    marginLeft: 34,
+    marginRight: 22,
     marginTop: 18,
-    x: { domain: roundsOf(sampled), type: "point", tickFormat: roundName, label: "round", labelAnchor: "right" },
+    x: { domain: roundsOf(sampled), type: "point", tickFormat: roundName, label: null },
     y: { domain: [floor, ceiling], grid: true, ticks: 4, label: null, tickFormat: (tick: number) => `${tick}` },
     marks: [
       Plot.areaY(sampled, { x: "round", y1: "low", y2: "high", fill: color, fillOpacity: 0.16 }),
@@ -92,12 +94,13 @@ export function forestChart(label: string, rows: readonly ForestRow[]): Markup {
   const data = rows.map((row) => ({ ...row, value: 100 * row.value, low: 100 * row.low, high: 100 * row.high }));
   const color = (row: ForestRow) => (row.emphasis ? ACCENT : MUTED);
   return draw(label, {
-    width: 640,
-    height: 44 + 34 * rows.length,
-    marginLeft: 190,
+    width: 500,
+    height: 36 + 36 * rows.length,
+    marginLeft: 158,
     marginRight: 40,
     marginTop: 6,
-    x: { domain: [0, above(data.map(({ high }) => high))], grid: true, ticks: 6, label: "% of answers →" },
+    style: { ...STYLE, fontSize: "12px" },
+    x: { domain: [0, above(data.map(({ high }) => high))], grid: true, ticks: 6, label: null },
     y: { domain: rows.map((row) => row.label), label: null, tickSize: 0 },
     marks: [
       Plot.ruleY(data, {

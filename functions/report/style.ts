@@ -3,7 +3,7 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --paper: #f7f6f2; --card: #ffffff; --ink: #1c1f26; --muted: #626873; --line: #e2e0d8; --soft: #efede6;
-  --accent: #2b5fa8; --good: #12766a; --bad: #bb4526; --doubt: #86660f;
+  --accent: #2b5fa8; --good: #12766a; --bad: #ad3d1f; --doubt: #86660f;
   --good-tint: #dff2ed; --bad-tint: #fbe5dd; --doubt-tint: #f7eecd;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", sans-serif;
   --serif: "Iowan Old Style", "Palatino Linotype", Palatino, Georgia, "Liberation Serif", serif;
@@ -47,11 +47,12 @@ section > .note { color: var(--muted); max-width: 50em; margin-bottom: 16px; }
 .change.bad { background: var(--bad-tint); color: var(--bad); }
 .fine { color: var(--muted); font-size: 12.5px; }
 .card .fine { margin-top: 6px; }
-figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 10px; margin-bottom: 6px; }
-figcaption .fine { text-align: right; }
+figcaption { margin-bottom: 8px; }
+figcaption .fine { display: block; }
 figure svg { display: block; width: 100%; height: auto; overflow: visible; }
 figure.wide { overflow-x: auto; }
-figure.wide svg { min-width: 520px; max-width: 760px; }
+figure.wide svg { min-width: 440px; }
+.pair-of { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); align-items: stretch; }
 details > summary { cursor: pointer; color: var(--muted); font-size: 13px; }
 details > summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }
 details.data { margin-top: 8px; }
@@ -76,7 +77,7 @@ td .fine { display: block; font-size: 11.5px; }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 16px; margin: 0 0 14px; font-size: 13px; color: var(--muted); }
 .examples { grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); }
 .example { display: grid; grid-template-columns: 140px minmax(0, 1fr); gap: 6px 16px; break-inside: avoid; }
-.example > img { width: 140px; max-height: 180px; object-fit: contain; border-radius: 8px; background: var(--soft); }
+.example > img { width: 140px; height: auto; max-height: 180px; object-fit: contain; border-radius: 8px; background: var(--soft); }
 .example .crisp { image-rendering: pixelated; }
 .answers { display: grid; gap: 12px; align-content: start; }
 .answer h3 { display: flex; flex-wrap: wrap; gap: 0 8px; justify-content: space-between; margin-bottom: 3px; }
@@ -109,13 +110,13 @@ footer { margin-top: 40px; color: var(--muted); font-size: 13px; }
   .card, figure { padding: 12px; }
   .big { font-size: 24px; } .big .was { display: block; font-size: 15px; }
   .example { grid-template-columns: 84px minmax(0, 1fr); }
-  .example > img { width: 84px; }
+  .example > img { width: 84px; height: auto; }
   .example .answers { grid-column: 1 / -1; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 8px; }
 }
 @media print {
   :root { --paper: #fff; --card: #fff; --soft: #f4f3ef; --ink: #000; --muted: #444; --line: #ccc; color-scheme: light;
-    --accent: #2b5fa8; --good: #12766a; --bad: #bb4526; --doubt: #86660f; --good-tint: #dff2ed; --bad-tint: #fbe5dd; --doubt-tint: #f7eecd; }
+    --accent: #2b5fa8; --good: #12766a; --bad: #ad3d1f; --doubt: #86660f; --good-tint: #dff2ed; --bad-tint: #fbe5dd; --doubt-tint: #f7eecd; }
   body { font-size: 11pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; }
   .card, figure, tr { break-inside: avoid; }

@@ -1,17 +1,13 @@
 /** Counts what one image's answers contribute to every figure. */
 import type { FigureName, Figures } from "../schemas/metrics.ts";
 import type { Scored, ScoredCandidate, ScoredClaim } from "../schemas/sample.ts";
+import { wordCount } from "../stages/text.ts";
 import type { Bench } from "./bench.ts";
 import type { Cluster, Ratio } from "./bootstrap.ts";
 import { chairAnswer } from "./chair.ts";
 
 /** Every figure's part, of one answer or of one image. */
 export type Tally = Cluster<FigureName>;
-
-/** Words of a text: runs without spaces that hold a letter or a digit. */
-export function countWords(text: string): number {
-  return text.split(/\s+/u).filter((run) => /[\p{L}\p{N}]/u.test(run)).length;
-}
 
 const NOTHING: Ratio = { top: 0, bottom: 0 };
 const ratio = (top: number, bottom: number): Ratio => ({ top, bottom });
@@ -40,7 +36,7 @@ function objects(bench: Bench, sample: Scored, text: string): Pick<Tally, Object
 }
 
 function form(bench: Bench | undefined, text: string): Pick<Tally, "words" | "sentences" | "malformed" | "duplicates"> {
-  const words = mean(countWords(text));
+  const words = mean(wordCount(text));
   if (bench === undefined) return { words, sentences: NOTHING, malformed: NOTHING, duplicates: NOTHING };
   const sentences = bench.sentences(text);
   return {

@@ -4,9 +4,8 @@ import fc from "fast-check";
 import { bestAnswer, bestOfSamples } from "../../shared/evaluation/best-by-claims.ts";
 import { measure } from "../../shared/evaluation/measure.ts";
 import { type Compared, selectCheckpoint } from "../../shared/evaluation/select.ts";
-import { summarizePairs, summarizeTraining } from "../../shared/evaluation/summaries.ts";
 import { truncateToMean } from "../../shared/evaluation/truncate.ts";
-import { PairingReport, Selection, TrainingReport } from "../../shared/schemas/report.ts";
+import { Selection } from "../../shared/schemas/report.ts";
 import { answer, OPTIONS, sample, toyBench } from "./fixtures.ts";
 
 test("best-of-N takes the answer with the fewest rejected claims, then the surer one, then the earlier", () => {
@@ -111,32 +110,4 @@ test("with nothing to compare by the last checkpoint is taken", () => {
   }));
   const selection = selectCheckpoint(blind, undefined);
   assert.equal(selection.outcome === "selected" && selection.checkpoint, "run-s20");
-});
-
-test("training is told by the mean of its last quarter", () => {
-  const steps = [1, 2, 3, 4].map((step) => ({
-    step,
-    steps: 4,
-    epoch: step / 2,
-    loss: 1 / step,
-    chosenReward: 1,
-    rejectedReward: -1,
-    margin: 2,
-    accuracy: step / 4,
-    learningRate: 1e-4,
-  }));
-  const told = summarizeTraining(
-    { outcome: "trained", checkpoints: [], steps, pairsUsed: 9, pairsDropped: { same_text: 1 } },
-    2.5,
-  );
-  assert.deepEqual(TrainingReport.parse(told), told);
-  assert.deepEqual(told.outcome === "trained" && [told.steps, told.loss, told.reward_accuracy], [4, 0.25, 1]);
-  const few = summarizeTraining({ outcome: "too_few_pairs", pairs: 1, needed: 8 }, 0);
-  assert.deepEqual(TrainingReport.parse(few), few);
-});
-
-test("no pairs is a result", () => {
-  const none = summarizePairs([], { gap_too_small: 12 });
-  assert.deepEqual(PairingReport.parse(none), none);
-  assert.equal(none.chosen_words, null);
 });

@@ -14,7 +14,7 @@ const METHOD: readonly (readonly [string, string])[] = [
     "Objects named that are not in the picture, of all objects named; each word once per answer (“Ment.”, CHAIRi).",
   ],
   ["Object recall", "Different objects named that are in the picture, of the objects that are in it."],
-  ["Words", "Runs without spaces that hold a letter or a digit, per answer."],
+  ["Words", "Runs between white space, per answer."],
   ["False claims", "Claims that the ground truth contradicts, of the claims it can judge."],
   [
     "Labeler agreement",

@@ -68,7 +68,7 @@ const SMALL = 160; // pixels: below it a picture is enlarged, crisply
 /** Only pictures that are in the page itself: an address would be asked for over the network. */
 function picture({ url, width, height }: ExampleImage, text: string): Markup {
   const inPage = /^data:image\/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/=]*$/.test(url) ? url : "data:,";
-  return html`<img class="${Math.max(width, height) < SMALL ? "crisp" : ""}" src="${inPage}" width="${width}" height="${height}" alt="${text}" loading="lazy">`;
+  return html`<img class="${Math.max(width, height) < SMALL ? "crisp" : ""}" src="${inPage}" width="${width}" height="${height}" alt="${text}">`;
 }
 
 function heldOut({ question, image, objects, base, aligned }: HeldOutExample): Markup {

@@ -1,7 +1,7 @@
 /** The top of the page: what came of the run in one sentence, and the figures before and after. */
 import type { Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
 import type { Report } from "../../../shared/schemas/report.ts";
-import { dollars, duration, interval, inUnit, percent, plural, relativeChange, type Unit } from "../format.ts";
+import { dollars, duration, interval, inUnit, percent, plural, points, relativeChange, type Unit } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 
 /** The last metrics that a round brought; null before the first evaluation. */
@@ -39,29 +39,49 @@ function lead(report: Report): Markup {
     labels, in ${duration(report.seconds)} for ${dollars(report.cost_usd)}.${onHeldOut}${tested}</p>`;
 }
 
-type Card = { name: FigureName; title: string; unit: Unit; better: "lower" | "higher" | "neither" };
+type Card = {
+  name: FigureName;
+  title: string;
+  unit: Unit;
+  better: "lower" | "higher" | "neither";
+  change: "relative" | "points";
+};
 
 const CARDS: readonly Card[] = [
-  { name: "response_hallucination", title: "Response hallucination", unit: "percent", better: "lower" },
-  { name: "mention_hallucination", title: "Mention hallucination", unit: "percent", better: "lower" },
-  { name: "recall", title: "Object recall", unit: "percent", better: "higher" },
-  { name: "words", title: "Words per answer", unit: "number", better: "neither" },
-  { name: "labeler_agreement", title: "Labeler agrees with truth", unit: "percent", better: "neither" },
+  {
+    name: "response_hallucination",
+    title: "Response hallucination",
+    unit: "percent",
+    better: "lower",
+    change: "relative",
+  },
+  {
+    name: "mention_hallucination",
+    title: "Mention hallucination",
+    unit: "percent",
+    better: "lower",
+    change: "relative",
+  },
+  { name: "recall", title: "Object recall", unit: "percent", better: "higher", change: "points" },
+  { name: "words", title: "Words per answer", unit: "number", better: "neither", change: "relative" },
+  { name: "labeler_agreement", title: "Labeler agreement", unit: "percent", better: "neither", change: "points" },
 ];
 
-function badge(before: Estimate, after: Estimate, better: Card["better"]): Markup | null {
-  const text = relativeChange(before.value, after.value);
+function badge(before: Estimate, after: Estimate, { better, change }: Card): Markup | null {
+  if (before.value === null || after.value === null) return null;
+  const difference = after.value - before.value;
+  const text = change === "points" ? points(difference) : relativeChange(before.value, after.value);
   if (text === null) return null;
-  const change = after.value! - before.value!;
-  const tone = better === "neither" || change === 0 ? "" : change < 0 === (better === "lower") ? "good" : "bad";
+  const tone = better === "neither" || difference === 0 ? "" : difference < 0 === (better === "lower") ? "good" : "bad";
   return html`<span class="change ${tone}">${text}</span>`;
 }
 
-function card({ name, title, unit, better }: Card, base: Metrics, aligned: Metrics | null): Markup {
+function card(shown: Card, base: Metrics, aligned: Metrics | null): Markup {
+  const { name, title, unit } = shown;
   const [before, after] = [base[name], aligned?.[name]];
   const now = after ?? before;
   const was = after !== undefined && html`<span class="was">${inUnit(before.value, unit)} → </span>`;
-  const changed = after !== undefined && badge(before, after, better);
+  const changed = after !== undefined && badge(before, after, shown);
   return html`<div class="card"><div class="figure-name">${title}</div>
     <div class="big">${was}${inUnit(now.value, unit)}</div>
     <div>${changed} <span class="fine">${now.ci === null ? "not measured" : interval(now.ci, unit)}</span></div></div>`;

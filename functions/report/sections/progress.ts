@@ -89,6 +89,6 @@ export function progressSection(report: Report): Markup | null {
   const confidence = confidenceOf(report);
   return html`<section id="progress"><h2>Over the rounds</h2>
     <p class="note">Line and points: answers sampled as a user would get them, with the ${confidence} interval as a band. Dashed:
-      greedy decoding. Round 0 is the model before any training.</p>
+      greedy decoding. “base” is the model before any training.</p>
     <div class="grid charts">${CHARTS.map((chart) => figure(chart, at, confidence))}</div></section>`;
 }

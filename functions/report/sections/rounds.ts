@@ -1,7 +1,8 @@
 /** What happened in each round: results, the way from samples to pairs, losses, training, time and money. */
 
 import type { Estimate } from "../../../shared/schemas/metrics.ts";
-import type { Report, RoundReport } from "../../../shared/schemas/report.ts";
+import type { Report, RoundReport, StageReport } from "../../../shared/schemas/report.ts";
+import { PAIR_DROPS } from "../../../shared/stages/pair.ts";
 import { LOSSES } from "../../../shared/states/losses.ts";
 import { type CurveStep, curveChart } from "../charts.ts";
 import { count, DASH, decimal, dollars, duration, interval, inUnit, percent, spaced, type Unit } from "../format.ts";
@@ -34,28 +35,27 @@ function results(report: Report): Markup {
       <th scope="col">time</th></tr></thead><tbody>${base}${rounds}</tbody></table></div>`;
 }
 
-/** A number with a bar as long as its share of the largest in the row. */
-function barCell(value: number, largest: number): Markup {
-  const width = largest === 0 ? 0 : Math.max(value > 0 ? 2 : 0, Math.round((100 * value) / largest));
-  return html`<td>${count(value)}<span class="bar" style="width:${width}%"></span></td>`;
-}
-
 const samplesOf = ({ funnel }: RoundReport) => Object.values(funnel).reduce((total, amount) => total + amount, 0);
 
-function funnelRow(round: RoundReport, largest: number): Markup {
+/** A number with what it means beside the number it came from. */
+const cell = (value: number, beside: string) => html`<td>${count(value)}<span class="fine">${beside}</span></td>`;
+const per = (value: number, of: number, what: string) => (of === 0 ? "" : `${decimal(value / of)} per ${what}`);
+
+function funnelRow(round: RoundReport): Markup {
   const { pairing, funnel, candidates, claims, pairs } = round;
-  return html`<tr><th scope="row">${round.round}</th>${[samplesOf(round), candidates, claims, pairing.samples, pairs].map((value) => barCell(value, largest))}
-    <td>${count(funnel.parked ?? 0)}</td><td>${decimal(pairing.chosen_words)} / ${decimal(pairing.rejected_words)}</td></tr>`;
+  const samples = samplesOf(round);
+  const share = samples === 0 ? "" : `${percent(pairing.samples / samples, 0)} of samples`;
+  return html`<tr><th scope="row">${round.round}</th>${cell(samples, `${count(funnel.parked ?? 0)} parked`)}
+    ${cell(candidates, per(candidates, samples, "sample"))}${cell(claims, per(claims, candidates, "answer"))}
+    ${cell(pairing.samples, share)}${cell(pairs, per(pairs, pairing.samples, "such sample"))}
+    <td>${decimal(pairing.chosen_words)}</td><td>${decimal(pairing.rejected_words)}</td></tr>`;
 }
 
 function funnel({ rounds }: Report): Markup {
-  const largest = Math.max(
-    ...rounds.flatMap((round) => [samplesOf(round), round.candidates, round.claims, round.pairs]),
-  );
   return html`<div class="card scroll"><table><caption>From samples to pairs</caption>
     <thead><tr><th scope="col">round</th><th scope="col">samples</th><th scope="col">answers</th><th scope="col">claims</th>
-      <th scope="col">samples with pairs</th><th scope="col">pairs</th><th scope="col">parked</th><th scope="col">words chosen / rejected</th></tr></thead>
-    <tbody>${rounds.map((round) => funnelRow(round, largest))}</tbody></table></div>`;
+      <th scope="col">samples with pairs</th><th scope="col">pairs</th><th scope="col">words chosen</th><th scope="col">words rejected</th></tr></thead>
+    <tbody>${rounds.map(funnelRow)}</tbody></table></div>`;
 }
 
 function counters(
@@ -66,10 +66,10 @@ function counters(
   return new Map(names.map((name) => [name, rounds.map((round) => of(round)[name] ?? 0)]));
 }
 
-const MEANING: Record<string, string> = LOSSES;
+const MEANING: Record<string, string> = { ...LOSSES, ...PAIR_DROPS };
 
 function lossRow([name, values]: readonly [string, readonly number[]]): Markup {
-  return html`<tr><th scope="row">${spaced(name)}</th><td class="text">${MEANING[name] ?? "left out on the way to a pair"}</td>
+  return html`<tr><th scope="row">${spaced(name)}</th><td class="text">${MEANING[name] ?? "pairs the trainer could not take"}</td>
     ${values.map((value) => html`<td>${count(value)}</td>`)}</tr>`;
 }
 
@@ -130,30 +130,46 @@ function training({ rounds }: Report): Markup | null {
 
 const shownTokens = (tokens: number | null) => (tokens === null ? DASH : count(tokens));
 
-function stageRows({ round, stages }: RoundReport): Markup[] {
-  const longest = Math.max(...stages.map(({ seconds }) => seconds), 0);
-  return stages.map(
-    (
-      stage,
-      index,
-    ) => html`<tr><th scope="row">${index === 0 ? round : html`<span class="hidden">${round}</span>`}</th><td class="text">${stage.stage}</td>
-      <td>${duration(stage.seconds)}<span class="bar" style="width:${longest === 0 ? 0 : Math.round((100 * stage.seconds) / longest)}%"></span></td>
-      <td>${count(stage.requests)}</td><td>${count(stage.cached_replies)}</td><td>${shownTokens(stage.prompt_tokens)}</td>
-      <td>${shownTokens(stage.completion_tokens)}</td><td>${dollars(stage.cost_usd)}</td></tr>`,
-  );
+function stageRow(round: number, stage: StageReport): Markup {
+  return html`<tr><th scope="row">${round}</th><td class="text">${stage.stage}</td><td>${duration(stage.seconds)}</td>
+    <td>${count(stage.requests)}</td><td>${count(stage.cached_replies)}</td><td>${shownTokens(stage.prompt_tokens)}</td>
+    <td>${shownTokens(stage.completion_tokens)}</td><td>${dollars(stage.cost_usd)}</td></tr>`;
+}
+
+function stages({ rounds }: Report): Markup {
+  return html`<details class="card"><summary>Requests, tokens and cost of every stage</summary><div class="scroll"><table><thead><tr>
+    <th scope="col">round</th><th scope="col" class="text">stage</th><th scope="col">time</th><th scope="col">requests</th>
+    <th scope="col">from cache</th><th scope="col">tokens in</th><th scope="col">tokens out</th><th scope="col">cost</th></tr></thead>
+    <tbody>${rounds.map(({ round, stages: all }) => all.map((stage) => stageRow(round, stage)))}</tbody></table></div></details>`;
+}
+
+type StageName = StageReport["stage"];
+
+/** Time with a bar as long as its share of the longest stage of all rounds. */
+function timeCell(seconds: number | undefined, longest: number): Markup {
+  if (seconds === undefined) return html`<td>${DASH}</td>`;
+  const width = longest === 0 ? 0 : Math.round((100 * seconds) / longest);
+  return html`<td>${duration(seconds)}<span class="bar" style="width:${width}%"></span></td>`;
+}
+
+function timeRow(round: RoundReport, names: readonly StageName[], longest: number): Markup {
+  const secondsOf = (name: StageName) => round.stages.find(({ stage }) => stage === name)?.seconds;
+  return html`<tr><th scope="row">${round.round}</th>${names.map((name) => timeCell(secondsOf(name), longest))}
+    <td><b>${duration(round.seconds)}</b></td><td>${dollars(round.cost_usd)}</td></tr>`;
+}
+
+function times({ rounds }: Report): Markup {
+  const names = [...new Set(rounds.flatMap((round) => round.stages.map(({ stage }) => stage)))];
+  const longest = Math.max(0, ...rounds.flatMap((round) => round.stages.map(({ seconds }) => seconds)));
+  return html`<div class="card scroll"><table><caption>Time of every stage, round by round</caption><thead><tr><th scope="col">round</th>
+    ${names.map((name) => html`<th scope="col">${name}</th>`)}<th scope="col">round</th><th scope="col">cost</th></tr></thead>
+    <tbody>${rounds.map((round) => timeRow(round, names, longest))}</tbody></table></div>`;
 }
 
 function money(report: Report): Markup {
-  const rounds = report.rounds.map(
-    (one) =>
-      html`<tr><th scope="row">${one.round}</th><td>${duration(one.seconds)}</td><td>${dollars(one.cost_usd)}</td></tr>`,
-  );
   return html`<section id="money"><h2>Time and money</h2>
     <p class="note">${duration(report.seconds)} of work and ${dollars(report.cost_usd)} by the price table, evaluation included.</p>
-    <div class="grid" style="grid-template-columns:minmax(0,1fr)"><div class="card scroll"><table><caption>Rounds</caption><thead><tr><th scope="col">round</th><th scope="col">time</th><th scope="col">cost</th></tr></thead><tbody>${rounds}</tbody></table></div>
-    <details class="card"><summary>Every stage of every round</summary><div class="scroll"><table><thead><tr><th scope="col">round</th><th scope="col" class="text">stage</th><th scope="col">time</th>
-      <th scope="col">requests</th><th scope="col">from cache</th><th scope="col">tokens in</th><th scope="col">tokens out</th><th scope="col">cost</th></tr></thead>
-      <tbody>${report.rounds.map(stageRows)}</tbody></table></div></details></div></section>`;
+    <div class="grid" style="grid-template-columns:minmax(0,1fr)">${times(report)}${stages(report)}</div></section>`;
 }
 
 export function roundsSections(report: Report): Markup | null {
