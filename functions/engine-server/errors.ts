@@ -32,13 +32,13 @@ function typeFor(status: ApiErrorStatus): string {
 /** What an engine's failure is to the caller over HTTP. */
 export function apiErrorOf({ code, message, retryable }: RequestFailure): ApiError {
   if (code === "rate_limited") return new ApiError(429, { code, message });
-  if (code === "model_unknown") return new ApiError(404, { code: "model_not_found", message });
+  if (code === "model_not_found") return new ApiError(404, { code, message });
   return new ApiError(retryable ? 503 : 400, { code, message });
 }
 
 const CarriesFailure = z.object({ failure: RequestFailure });
 
-/** Engines throw errors that carry a `failure`; anything else is a fault of this server. */
+/** An engine's refusal is thrown as an error that carries a `failure`; anything else is a fault of this server. */
 export function apiErrorFrom(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const carried = CarriesFailure.safeParse(error);

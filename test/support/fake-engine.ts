@@ -126,7 +126,7 @@ function choiceOf(body: ChatBody, index: number, withLogprobs: boolean): ChatCho
 }
 
 function wordsFor(body: ChatBody, random: () => number): string[] {
-  if (body.response_format !== undefined) return ['{"answer":"yes"}'];
+  if (body.response_format !== undefined) return ['{"items":["red","blue"]}'];
   if (JSON.stringify(body.messages).includes("yes or no")) return [random() < 0.5 ? "yes" : "no"];
   return Array.from(
     { length: 5 + Math.floor(random() * 8) },

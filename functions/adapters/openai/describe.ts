@@ -16,16 +16,17 @@ const GREY_SQUARE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAKUlEQVR42u3MQREAAAwCIKMb3RD77SAA6VEEAoFAIBAIBAKBQCAQfA8G320AeXC6efoAAAAASUVORK5CYII=";
 
 const LOGPROBS = { logprobs: true, top_logprobs: 20 } as const; // what the score stage asks for
-const AnswerShape = z.strictObject({ answer: z.enum(["yes", "no"]) });
+// The shape of what the divide and question stages ask for: an object with one list.
+const ListShape = z.strictObject({ items: z.array(z.string()) });
 const JSON_FORMAT = {
   type: "json_schema",
   json_schema: {
-    name: "answer",
+    name: "list",
     strict: true,
     schema: {
       type: "object",
-      properties: { answer: { type: "string", enum: ["yes", "no"] } },
-      required: ["answer"],
+      properties: { items: { type: "array", items: { type: "string" } } },
+      required: ["items"],
       additionalProperties: false,
     },
   },
@@ -82,7 +83,9 @@ async function probedFeatures(
   if (everything.outcome === "answered") {
     return { features: featuresIn(everything.value.completion), fingerprint: everything.value.systemFingerprint };
   }
-  throwIfHopeless(connection, { model, listing, verdict: everything.verdict });
+  // Some servers answer 500 to a feature they lack: only the plain question tells whether they answer at all.
+  if (everything.verdict.kind !== "transient")
+    throwIfHopeless(connection, { model, listing, verdict: everything.verdict });
   let ask = text;
   let plain = await ask({});
   if (plain.outcome === "given_up" && plain.verdict.kind === "final") {
@@ -103,7 +106,7 @@ async function probedFeatures(
 
 function askAbout(connection: Connection, { model, image }: { model: string; image: string | undefined }): Ask {
   const { client, gate, clock, random } = connection;
-  const question = "Is water wet? Answer yes or no.";
+  const question = "Name two colours.";
   const content =
     image === undefined
       ? question
@@ -111,7 +114,7 @@ function askAbout(connection: Connection, { model, image }: { model: string; ima
           { type: "image_url" as const, image_url: { url: image } },
           { type: "text" as const, text: question },
         ];
-  const base = { model, messages: [{ role: "user" as const, content }], max_tokens: 24, temperature: 0, seed: 1 };
+  const base = { model, messages: [{ role: "user" as const, content }], max_tokens: 48, temperature: 0, seed: 1 };
   return async (extra) => {
     const { signal } = new AbortController();
     const pass = await gate.begin(signal);
@@ -139,19 +142,20 @@ function askAbout(connection: Connection, { model, image }: { model: string; ima
   };
 }
 
-/** Only a refusal of this very request (4xx) or of one of its features (some servers answer 500) leaves something to find out. */
+/** Only a refusal of this very request (4xx) leaves something to find out. */
 function throwIfHopeless(
   connection: Connection,
   found: { model: string; listing: ListedModel[] | undefined; verdict: Verdict },
 ) {
   const { model, listing, verdict } = found;
   const unknown =
-    verdict.failure.code === "model_unknown" || (verdict.kind === "final" && listing?.every(({ id }) => id !== model));
+    verdict.failure.code === "model_not_found" ||
+    (verdict.kind === "final" && listing?.every(({ id }) => id !== model));
   if (unknown && listing !== undefined) {
     const message = `${connection.model.baseUrl} does not serve the model ${model}. It serves: ${named(listing)}.`;
-    throw new EngineFailure({ code: "model_unknown", message, retryable: false });
+    throw new EngineFailure({ code: "model_not_found", message, retryable: false });
   }
-  if (verdict.kind !== "final" && verdict.kind !== "transient") throw new EngineFailure(verdict.failure);
+  if (verdict.kind !== "final") throw new EngineFailure(verdict.failure);
 }
 
 function named(listing: readonly ListedModel[]): string {
@@ -172,7 +176,7 @@ function featuresIn({ choices }: ChatCompletion): Features {
 
 function obeys(content: string | null | undefined): boolean {
   try {
-    return AnswerShape.safeParse(JSON.parse(content ?? "")).success;
+    return ListShape.safeParse(JSON.parse(content ?? "")).success;
   } catch {
     return false;
   }

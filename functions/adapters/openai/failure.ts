@@ -83,7 +83,7 @@ function innermost(error: unknown): string {
 }
 
 function judgedByStatus(error: APIError, asked: Asked): Verdict {
-  const said = `${whereOf(asked)} answered ${error.status ?? "an error"}: ${withoutKey(error.message, asked.apiKey)}`;
+  const said = `${whereOf(asked)} answered ${withoutKey(error.message, asked.apiKey)}`;
   const pauseMs = askedPauseMs(error.headers, asked.now);
   switch (error.status) {
     case 401:
@@ -97,7 +97,7 @@ function judgedByStatus(error: APIError, asked: Asked): Verdict {
     case 403:
       return verdict("fatal", "forbidden", `${said}. ${keyAdvice(asked)}`);
     case 404:
-      return verdict("fatal", "model_unknown", `${said}. Check the model's name and baseUrl (most end in /v1).`);
+      return verdict("fatal", "model_not_found", `${said}. Check the model's name and baseUrl (most end in /v1).`);
     case 429:
       if (error.code === "insufficient_quota")
         return verdict(

@@ -52,6 +52,14 @@ test("warns of a server that refuses every probe instead of guessing what it can
   assert.match(info.warnings.join(), /only questions about trains/);
 });
 
+test("a server that answers every probe with 500 is an exception", async () => {
+  await using server = await openaiServer({ faults: () => ({ kind: "status", status: 500 }) });
+  await assert.rejects(
+    clientOf(server).engine.describe("fake-vlm"),
+    /\(model fake-vlm\) answered 500 injected 500\. Look into the server's log\. \(asked 3 times\)/,
+  );
+});
+
 test("a model the server does not have is an exception that lists those it has", async () => {
   await using server = await openaiServer({ models: ["llava", "qwen"] });
   await assert.rejects(

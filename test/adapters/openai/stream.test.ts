@@ -42,7 +42,7 @@ test("a refused stream is an exception that carries code and advice", async () =
   await using server = await openaiServer({ models: ["other"] });
   await assert.rejects(deltas(clientOf(server).engine), (error) => {
     assert.ok(error instanceof EngineFailure);
-    assert.deepEqual([error.failure.code, error.failure.retryable], ["model_unknown", false]);
+    assert.deepEqual([error.failure.code, error.failure.retryable], ["model_not_found", false]);
     return /fake-vlm.*This server has: other/.test(error.message);
   });
 });
