@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { acquireLock, type FolderLock, type HeldLock, heldMessage } from "../../functions/adapters/files/lock.ts";
 import { type Child, startChild } from "../support/child.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -53,6 +54,24 @@ test("is not fooled by what a dead process has left, even if its number is in us
   const left = { pid: process.pid, host: hostname(), startTicks: "1", since: "2026-01-01T00:00:00.000Z" };
   await writeFile(join(folder.path, "~lock.json"), JSON.stringify(left));
   await (await acquired(folder.path)).release();
+});
+
+test("waits for the name of a new holder instead of telling that of a dead one", async () => {
+  await using folder = await tempFolder("lock");
+  const [dead, holder] = (await holders(folder.path, 2)) as [Child, Child];
+  await acquireIn(dead);
+  const nameOfDead = await readFile(join(folder.path, "~lock.json"), "utf8");
+  await dead.kill();
+  await acquireIn(holder);
+  const nameOfHolder = await readFile(join(folder.path, "~lock.json"), "utf8");
+  await writeFile(join(folder.path, "~lock.json"), nameOfDead);
+  const asking = acquireLock(folder.path);
+  await pause(100);
+  await writeFile(join(folder.path, "~lock.json.new"), nameOfHolder);
+  await rename(join(folder.path, "~lock.json.new"), join(folder.path, "~lock.json"));
+  const answer = await asking;
+  assert.equal(answer.outcome === "held" && answer.pid, holder.pid);
+  await holder.kill();
 });
 
 test("lets exactly one of many processes win, also when the last holder was killed", async () => {

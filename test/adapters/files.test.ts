@@ -35,6 +35,17 @@ test("writes content that is there already no second time", async () => {
   assert.equal((await stat(path)).mtimeMs, 1000);
 });
 
+test("leaves no half-written file behind when a stream breaks off", async () => {
+  await using folder = await tempFolder("blobs");
+  const blobs = await folderBlobStore(folder.path);
+  async function* broken() {
+    yield "x".repeat(1_000_000);
+    throw new Error("cable cut");
+  }
+  await assert.rejects(blobs.write("a/b", broken()), /cable cut/);
+  assert.deepEqual(await readdir(folder.path, { recursive: true }), ["~tmp"]);
+});
+
 test("clears away what killed processes left half-written, and nothing else", async () => {
   await using folder = await tempFolder("blobs");
   const temp = join(folder.path, "~tmp");

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { type BlobStore, contentKey } from "../../../shared/ports/blob-store.ts";
 import { type BlobBody, checkByteRange, utf8Chunks } from "../blob-body.ts";
 import { checkKey, checkPrefix, keyConflict, unknownKey } from "../blob-keys.ts";
-import { openExisting, readRange, replaceFile } from "./durable-files.ts";
+import { isFile, openExisting, readBytes, replaceFile } from "./durable-files.ts";
 import { keysUnder } from "./list-keys.ts";
 import { openTempFiles } from "./temp-files.ts";
 
@@ -34,34 +34,31 @@ export async function folderBlobStore(folder: string): Promise<BlobStore> {
     async writeContent(bytes) {
       const hash = createHash("sha256").update(bytes).digest("hex");
       const key = contentKey(hash);
-      if (!(await isThere(pathOf(key)))) await write(key, bytes);
+      if (!(await isFile(pathOf(key)))) await write(key, bytes);
       return hash;
     },
     async read(key, range) {
       if (range) checkByteRange(range);
-      await using file = await openExisting(pathOf(key));
-      if (!file) return undefined;
-      return range ? await readRange(file, range) : plainBytes(await file.readFile());
+      const opened = await openExisting(pathOf(key));
+      if (!opened) return undefined;
+      await using file = opened.file;
+      const { offset, length } = range ?? { offset: 0, length: opened.size };
+      return await readBytes(file, offset, Math.max(0, Math.min(length, opened.size - offset)));
     },
     async *stream(key) {
-      const file = await openExisting(pathOf(key));
-      if (!file) throw unknownKey(key);
-      yield* chunksOf(file);
+      const opened = await openExisting(pathOf(key));
+      if (!opened) throw unknownKey(key);
+      yield* chunksOf(opened.file);
     },
     async *list(prefix) {
       yield* keysUnder(root, checkPrefix(prefix));
     },
     async url(key) {
       const path = pathOf(key);
-      if (!(await isThere(path))) throw unknownKey(key);
+      if (!(await isFile(path))) throw unknownKey(key);
       return pathToFileURL(path).href;
     },
   };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  await using file = await openExisting(path);
-  return file !== undefined;
 }
 
 /** Ending the iteration early closes the file. */

@@ -1,7 +1,6 @@
 /** File operations that are on disk when they resolve, and reads that know absence. */
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { ByteRange } from "../../../shared/ports/blob-store.ts";
 
 /** Writes a new file at `path`, chunk by chunk, and syncs its content. Returns its bytes. */
 export async function writeSynced(path: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
@@ -42,24 +41,26 @@ export async function replaceFile(
   }
 }
 
-/** An open file, or `undefined` where there is none (a folder is none). */
-export async function openExisting(path: string): Promise<FileHandle | undefined> {
-  const file = await open(path, "r").catch((error) => {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  });
-  if (!file || (await file.stat()).isFile()) return file;
+/** A file opened for reading with its size, or `undefined` where there is none (a folder is none). */
+export async function openExisting(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
+  const file = await open(path, "r").catch(undefinedIfAbsent);
+  if (!file) return undefined;
+  const info = await file.stat();
+  if (info.isFile()) return { file, size: info.size };
   await file.close();
   return undefined;
 }
 
-/** Bytes of the range as far as the file reaches. */
-export async function readRange(file: FileHandle, { offset, length }: ByteRange): Promise<Uint8Array> {
-  const { size } = await file.stat();
-  const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+export async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(undefinedIfAbsent))?.isFile() ?? false;
+}
+
+/** `length` bytes from `offset` on, fewer where the file ends. */
+export async function readBytes(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
   let done = 0;
-  while (done < bytes.length) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }
@@ -90,6 +91,6 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function isAbsence(error: NodeJS.ErrnoException): boolean {
-  return error.code === "ENOENT" || error.code === "ENOTDIR";
+function undefinedIfAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
 }
