@@ -1,6 +1,7 @@
 /** The two JSON Lines formats: this project's own pairs, and RLAIF-V's pair records. Images lie beside them as files. */
 import type { Lineage } from "../../shared/schemas/lineage.ts";
 import type { Pair, PairSide } from "../../shared/schemas/pair.ts";
+import { mapInOrder } from "../intake/in-order.ts";
 import { type ExportContext, readImage, type Survey } from "./survey.ts";
 
 /** What RLAIF-V appends to every claim question before it asks the labeler; its records keep it (rlaifv-spec §1.4). */
@@ -59,15 +60,23 @@ export function rlaifvRecord(pair: Pair, survey: Survey, { run }: Pick<Lineage, 
   };
 }
 
+/** Images written at the same time: a durable write mostly waits for the disk. */
+const CONCURRENT_WRITES = 8; // our choice
+
+async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
+
 /** Writes each image once, then one record per line. */
 export async function writeJsonLines(
   { pairs, blobs, sink, survey }: ExportContext,
   record: (pair: Pair) => unknown,
 ): Promise<void> {
-  for (const [sha256, file] of [...survey.imageFiles].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const copies = mapInOrder(each(survey.imageFiles), CONCURRENT_WRITES, async ([sha256, file]) => {
     const path = `images/${file}`;
     await sink.write(path, await readImage(blobs, { sha256, path }, "export"));
-  }
+  });
+  for await (const _ of copies);
   async function* text(): AsyncGenerator<string> {
     for await (const pair of pairs()) yield `${JSON.stringify(record(pair))}\n`;
   }

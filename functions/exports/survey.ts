@@ -15,7 +15,7 @@ export class ExportError extends Error {
 }
 
 /** Sums over all pairs; words are split at white space, as RLAIF-V counts them (rlaifv-spec §1.8). */
-export type Totals = {
+type Totals = {
   pairs: number;
   chosenWords: number;
   rejectedWords: number;
@@ -49,7 +49,7 @@ const FILE_BYTES = 256 * 1024 * 1024;
 /** Bytes of a row beside image and texts: ids, dataset names and levels, roughly. */
 const ROW_OVERHEAD = 512;
 
-export function countWords(text: string): number {
+function countWords(text: string): number {
   return text.split(/\s+/u).filter((word) => word !== "").length;
 }
 

@@ -29,7 +29,7 @@ export type BadRow = { outcome: "bad_row"; line: number } & Problem;
 const SHOWN_CHARACTERS = 80; // our choice: one terminal line
 
 /** A value as one short line for messages; long base64 and line breaks do not flood a terminal. */
-export function shorten(value: unknown): string {
+function shorten(value: unknown): string {
   const text = (typeof value === "string" ? value : (JSON.stringify(value) ?? String(value))).replaceAll(/\s+/g, " ");
   if (text.length <= SHOWN_CHARACTERS) return text.toWellFormed();
   return `${text.slice(0, SHOWN_CHARACTERS).toWellFormed()}… (${text.length} characters)`;

@@ -5,7 +5,7 @@ import { type Problem, problem } from "./bad-row.ts";
 /** Largest encoded image. Our choice: what hosted vision APIs accept for one image. */
 export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 /** Most pixels. Our choice: 50 megapixels decode to 150 MB, and vision models see at most a few megapixels anyway. */
-export const MAX_IMAGE_PIXELS = 50_000_000;
+const MAX_IMAGE_PIXELS = 50_000_000;
 
 export type ImageFormat = "jpeg" | "png" | "webp";
 export const EXTENSION_OF: Record<ImageFormat, string> = { jpeg: "jpg", png: "png", webp: "webp" };

@@ -13,13 +13,12 @@ export const LineageModel = z.strictObject({
 export type LineageModel = z.infer<typeof LineageModel>;
 
 /** The policy of one round: the model as it was before the round's training, which made all of the round's answers. */
-export const LineageRound = z.strictObject({
+const LineageRound = z.strictObject({
   round: z.int().min(1),
   policy: z.string(),
   /** Null for the base model. */
   checkpointSha256: Sha256.nullable(),
 });
-export type LineageRound = z.infer<typeof LineageRound>;
 
 export const Lineage = z.strictObject({
   schema: z.literal("rlaifv-lineage/1"),
