@@ -11,7 +11,7 @@ import type { Report } from "../../shared/schemas/report.ts";
 import { RoundSelection } from "../../shared/schemas/rounds.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
-import { promptHashes } from "../../shared/stages/prompts.ts";
+import { promptHashes } from "../../shared/stages/prompt-hashes.ts";
 import { scenesBench } from "../embedded/world/bench.ts";
 import { exportDataset } from "../exports/dataset.ts";
 import { drawExamples, heldOutExample, pairExample, type ReportExamples } from "../report/examples.ts";

@@ -78,7 +78,7 @@ function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.Proces
     return known;
   };
   const engine = (model: ModelRef): Promise<Engine> =>
-    remembered(engines, model.engine === "embedded" ? "embedded" : `${model.baseUrl} ${model.apiKeyEnv}`, async () =>
+    remembered(engines, model.engine === "embedded" ? "embedded" : serverOf(model), async () =>
       model.engine === "embedded"
         ? openEmbeddedEngine({ blobs: world.blobs })
         : openaiEngine({ ...world, model, apiKey: world.env[model.apiKeyEnv], random: randomFrom(Date.now()) }),
@@ -131,4 +131,9 @@ async function readText(blobs: BlobStore, key: string): Promise<string> {
   const bytes = await blobs.read(key);
   if (bytes === undefined) throw new Error(`${key} is gone: the data folder was changed while a run was in it`);
   return new TextDecoder().decode(bytes);
+}
+
+/** Roles with the same server, key and limits share its concurrency, its pauses and its health. */
+function serverOf({ baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds }: ModelRef): string {
+  return [baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds].join(" ");
 }
