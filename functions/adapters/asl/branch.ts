@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "../../../shared/ports/clock.ts";
 import type { Json } from "../../../shared/ports/orchestrator.ts";
 import type { Machine, State } from "./definition.ts";
-import { Interrupted } from "./errors.ts";
+import { INTERRUPTED } from "./errors.ts";
 import { fill, type Scope, type StatesVariable } from "./expressions.ts";
-import { withinPayload, withinVariables } from "./limits.ts";
+import { withinHistory, withinPayload, withinVariables } from "./limits.ts";
 import type { AslStore, Frame, FrameEnd, NewEvent } from "./store.ts";
 import type { TokenDesk } from "./waiting.ts";
 
@@ -36,14 +36,19 @@ export type Move = { next: string | undefined; output: Json; assigned: Record<st
 /** The fields by which a state, a choice or a catcher shapes what goes on. */
 type Shaping = { Output?: Json | undefined; Assign?: Record<string, Json> | undefined };
 
+type BranchParts = { machine: Machine; signal: AbortSignal; history: { events: number }; frame: Frame };
+
 export class Branch {
   readonly runtime: Runtime;
   readonly machine: Machine;
   readonly signal: AbortSignal;
+  /** How many events the history has that this branch writes into. */
+  readonly history: { events: number };
   frame: Frame;
 
-  constructor(runtime: Runtime, { machine, signal, frame }: { machine: Machine; signal: AbortSignal; frame: Frame }) {
+  constructor(runtime: Runtime, { machine, signal, history, frame }: BranchParts) {
     this.runtime = runtime;
+    this.history = history;
     this.machine = machine;
     this.signal = signal;
     this.frame = frame;
@@ -88,18 +93,24 @@ export class Branch {
 
   /** One transaction, unless nobody waits for this branch any more: then its frame may be gone. */
   #write(changes: () => void): void {
-    if (this.signal.aborted) throw new Interrupted();
+    if (this.signal.aborted) throw INTERRUPTED;
     this.runtime.store.write(changes);
   }
 
+  /** The event numbers of child executions start anew after a crash: only their limit needs them. */
   #log(...events: (NewEvent | undefined)[]): void {
-    const present = events.filter((event) => event !== undefined);
+    const present = events
+      .filter((event) => event !== undefined)
+      .map((event) => ({ state: this.frame.state, ...event }));
     const { store, clock } = this.runtime;
-    store.log(
-      clock.now(),
-      this.frame,
-      present.map((event) => ({ state: this.frame.state, ...event })),
-    );
+    const last = this.history.events;
+    this.history.events = withinHistory(last + present.length);
+    if (this.frame.owner === "") store.addEvents(this.frame.execution, { at: clock.now(), last }, present);
+  }
+
+  #dropChildren(): void {
+    const { Type } = this.state;
+    if (Type === "Map" || Type === "Parallel") this.runtime.store.dropBelow(this.frame.execution, this.frame.path);
   }
 
   /** Records something within the current state, with or without a change of the frame. */
@@ -119,7 +130,7 @@ export class Branch {
     const fresh = { retries: [], enteredAt: clock.now(), wakeAt: null, token: null };
     const frame = { ...this.frame, ...fresh, state: move.next, input: move.output, variables };
     this.#write(() => {
-      store.dropBelow(frame.execution, frame.path);
+      this.#dropChildren();
       this.#log(...events, exited(this.state), entered(this.machine, move.next));
       store.putFrame(frame);
     });
@@ -132,7 +143,7 @@ export class Branch {
     const { execution, path, owner } = this.frame;
     const childExecution = owner === path && path !== "";
     this.#write(() => {
-      store.dropBelow(execution, path);
+      this.#dropChildren();
       const last = childExecution ? { type: "ExecutionEnded" } : undefined;
       this.#log(...events, end.ok ? exited(this.state) : undefined, last);
       if (path !== "") store.endFrame(execution, path, end);
@@ -145,7 +156,7 @@ export class Branch {
     const { store } = this.runtime;
     const { execution, path } = this.frame;
     this.#write(() => {
-      store.dropBelow(execution, path);
+      this.#dropChildren();
       if (path !== "") store.endFrame(execution, path, end);
     });
     return end;
@@ -156,7 +167,7 @@ export class Branch {
     const { store } = this.runtime;
     const frame = { ...this.frame, retries, wakeAt, token: null };
     this.#write(() => {
-      store.dropBelow(frame.execution, frame.path);
+      this.#dropChildren();
       this.#log(...events);
       store.putFrame(frame);
     });
@@ -185,7 +196,12 @@ export class Branch {
       wakeAt: null,
       token: null,
     };
-    const branch = new Branch(this.runtime, { machine, signal, frame });
+    const branch = new Branch(this.runtime, {
+      machine,
+      signal,
+      history: distributed ? { events: 0 } : this.history,
+      frame,
+    });
     if (known === undefined) {
       this.#write(() => {
         store.putFrame(frame);

@@ -1,6 +1,6 @@
 /** Runs the children of a Parallel or Map state, several at a time. */
 import { Branch, type ChildStart } from "./branch.ts";
-import { Interrupted } from "./errors.ts";
+import { INTERRUPTED, Interrupted } from "./errors.ts";
 import type { FrameEnd } from "./store.ts";
 
 export type Children = {
@@ -44,6 +44,6 @@ export async function runChildren(parent: Branch, children: Children): Promise<v
   }
 
   await Promise.all(Array.from({ length: Math.min(children.concurrency, children.count) }, guardedLane));
-  if (parent.signal.aborted) throw new Interrupted();
+  if (parent.signal.aborted) throw INTERRUPTED;
   if (faults.length > 0) throw faults[0];
 }

@@ -10,6 +10,8 @@ export class StatesError extends Error {
 
 /** Unwinds a branch that nobody waits for any more; nothing is written and nothing can catch it. */
 export class Interrupted extends Error {}
+/** The one that is thrown: thousands of branches may unwind at once, and nobody reads its stack. */
+export const INTERRUPTED = new Interrupted("nobody waits for this branch any more");
 
 /** Any thrown thing as a StatesError: an error of a worker keeps its own name, as AWS Lambda reports `errorType`. */
 export function toStatesError(thrown: unknown): StatesError {

@@ -35,3 +35,9 @@ export function withinVariables(before: Record<string, Json>, assigned: Record<s
     `the variables have ${bytes} bytes, the limit is ${MAX_VARIABLES_BYTES}`,
   );
 }
+
+/** Checks that an execution that has `count` events may have more; one place is kept for the event of its end. */
+export function withinHistory(count: number): number {
+  if (count < MAX_HISTORY_EVENTS) return count;
+  throw new StatesError("States.Runtime", `the execution reached the limit of ${MAX_HISTORY_EVENTS} history events`);
+}

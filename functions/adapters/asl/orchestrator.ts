@@ -13,7 +13,7 @@ import { AslStore, type Ending, type StoredExecution } from "./store.ts";
 import { sleepUntil, TokenDesk } from "./waiting.ts";
 
 export type OrchestratorParts = {
-  /** An open database, which stays the caller's, or the path of a file, opened with WAL and synchronous FULL. */
+  /** An open database, which stays the caller's, or the path of a file of its own. */
   database: DatabaseSync | string;
   /** The state machine as plain JSON, e.g. from `loopDefinition`. Running executions keep the one they started with. */
   definition: unknown;
@@ -39,10 +39,11 @@ export interface LocalOrchestrator extends Orchestrator {
 
 type Live = { stop: AbortController; done: Promise<void> };
 
+/** NORMAL: kill -9 loses nothing; a power cut may lose the last moves, whose work is done again (or found done). */
 function openDatabase(database: DatabaseSync | string): { database: DatabaseSync; close: () => void } {
   if (typeof database !== "string") return { database, close: () => undefined };
   const own = new DatabaseSync(database);
-  own.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000");
+  own.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000");
   return { database: own, close: () => own.close() };
 }
 
@@ -99,7 +100,8 @@ class AslOrchestrator implements LocalOrchestrator {
     store.write(() => {
       store.addExecution({ id, name, definition: JSON.stringify(this.#definition), input, startedAt });
       store.putFrame(frame);
-      store.log(startedAt, frame, [{ type: "ExecutionStarted" }, entered(this.#definition, frame.state)]);
+      const events = [{ type: "ExecutionStarted" }, entered(this.#definition, frame.state)];
+      store.addEvents(id, { at: startedAt, last: 0 }, events);
     });
   }
 
@@ -116,7 +118,8 @@ class AslOrchestrator implements LocalOrchestrator {
     const { frame } = store.frame(id, "")!;
     void this.#watchTimeout(execution, machine.TimeoutSeconds, stop);
     try {
-      const end = await runBranch(new Branch(this.#runtime, { machine, signal: stop.signal, frame }));
+      const history = { events: store.lastEvent(id) };
+      const end = await runBranch(new Branch(this.#runtime, { machine, signal: stop.signal, history, frame }));
       this.#end(
         id,
         end.ok
@@ -173,10 +176,10 @@ class AslOrchestrator implements LocalOrchestrator {
   }
 
   async complete(...[token, report]: Parameters<Orchestrator["complete"]>) {
-    const { store, tokens } = this.#runtime;
+    const { store, tokens, clock } = this.#runtime;
     if (report.kind === "heartbeat") {
       const { waiting, report: earlier } = store.reportOf(token);
-      tokens.beat(token);
+      tokens.beat(token, clock.now());
       return { outcome: waiting && earlier === undefined ? ("accepted" as const) : ("not_waiting" as const) };
     }
     if (report.kind === "success" && jsonBytes(report.output) > MAX_PAYLOAD_BYTES)

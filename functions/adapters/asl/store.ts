@@ -1,8 +1,6 @@
 /** What the interpreter remembers, in three SQLite tables of its own: executions, frames (open branches and finished items), history. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Execution, ExecutionStatus, HistoryEvent, Json, TaskReport } from "../../../shared/ports/orchestrator.ts";
-import { StatesError } from "./errors.ts";
-import { MAX_HISTORY_EVENTS } from "./limits.ts";
 
 /**
  * One line of control: the execution itself (path ""), a branch, or a map item; a child's path is its parent's, "/" and
@@ -35,12 +33,15 @@ CREATE TABLE IF NOT EXISTS asl_execution(id TEXT PRIMARY KEY, name TEXT NOT NULL
   status TEXT NOT NULL, started_at INTEGER NOT NULL, stopped_at INTEGER, output TEXT, error TEXT, cause TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS asl_frame(execution TEXT NOT NULL, path TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL,
   input TEXT NOT NULL, variables TEXT NOT NULL, context TEXT NOT NULL, retries TEXT NOT NULL, entered_at INTEGER NOT NULL,
-  wake_at INTEGER, token TEXT UNIQUE, report TEXT, end TEXT, events INTEGER NOT NULL DEFAULT 0,
+  wake_at INTEGER, token TEXT UNIQUE, report TEXT, end TEXT,
   PRIMARY KEY(execution, path)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS asl_history(execution TEXT NOT NULL, id INTEGER NOT NULL, at INTEGER NOT NULL, type TEXT NOT NULL,
   state TEXT, details TEXT, PRIMARY KEY(execution, id)) STRICT, WITHOUT ROWID;`;
 
 const STATEMENTS = {
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
+  rollback: "ROLLBACK",
   addExecution: "INSERT INTO asl_execution(id,name,definition,input,status,started_at) VALUES(?,?,?,?,'RUNNING',?)",
   execution: "SELECT * FROM asl_execution WHERE id=?",
   running: "SELECT id FROM asl_execution WHERE status='RUNNING' ORDER BY started_at, id",
@@ -57,7 +58,7 @@ const STATEMENTS = {
   dropBelow: "DELETE FROM asl_frame WHERE execution=? AND path>=?||'/' AND path<?||'0'",
   endsBelow: "SELECT path,end FROM asl_frame WHERE execution=? AND path>=?||'/' AND path<?||'0' AND end IS NOT NULL",
   current: "SELECT DISTINCT state FROM asl_frame WHERE execution=? AND owner='' AND end IS NULL ORDER BY path",
-  count: "UPDATE asl_frame SET events=events+? WHERE execution=? AND path=? RETURNING events",
+  lastEvent: "SELECT coalesce(max(id),0) AS id FROM asl_history WHERE execution=?",
   addEvent: "INSERT INTO asl_history VALUES(?,?,?,?,?,?)",
   history: "SELECT * FROM asl_history WHERE execution=? AND id>? ORDER BY id LIMIT ?",
   report: "UPDATE asl_frame SET report=? WHERE token=? AND report IS NULL AND end IS NULL",
@@ -122,13 +123,13 @@ export class AslStore {
   }
 
   write<T>(changes: () => T): T {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#statements.begin.run();
     try {
       const result = changes();
-      this.#database.exec("COMMIT");
+      this.#statements.commit.run();
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      if (this.#database.isTransaction) this.#statements.rollback.run();
       throw error;
     }
   }
@@ -159,9 +160,9 @@ export class AslStore {
       id,
     );
     if (changes === 0) return { changed: false };
-    const { events } = this.#statements.count.get(1, id, "") as { events: number };
+    const last = this.lastEvent(id) + 1;
     const type = `Execution${status === "TIMED_OUT" ? "TimedOut" : status[0] + status.slice(1).toLowerCase()}`;
-    this.#statements.addEvent.run(id, events, at, type, null, JSON.stringify(error ?? { output: output ?? null }));
+    this.#statements.addEvent.run(id, last, at, type, null, JSON.stringify(error ?? { output: output ?? null }));
     this.#statements.dropFrames.run(id);
     return { changed: true };
   }
@@ -200,29 +201,16 @@ export class AslStore {
     return this.#statements.current.all(execution).map((row) => String(row["state"]));
   }
 
-  /**
-   * Counts events against their owner's limit, and keeps those of the execution itself.
-   * @throws StatesError States.Runtime at the limit
-   */
-  log(at: number, { execution, owner }: Pick<Frame, "execution" | "owner">, events: readonly NewEvent[]): void {
-    const row = this.#statements.count.get(events.length, execution, owner) as { events: number };
-    if (row.events >= MAX_HISTORY_EVENTS) {
-      throw new StatesError(
-        "States.Runtime",
-        `the execution reached the limit of ${MAX_HISTORY_EVENTS} history events`,
-      );
-    }
-    if (owner !== "") return;
+  /** The number of the newest event; 0 before the first. */
+  lastEvent(execution: string): number {
+    return Number(this.#statements.lastEvent.get(execution)!["id"]);
+  }
+
+  /** Adds events to the history, numbered from `last` + 1. */
+  addEvents(execution: string, { at, last }: { at: number; last: number }, events: readonly NewEvent[]): void {
     for (const [place, { type, state, details }] of events.entries()) {
-      const id = row.events - events.length + place + 1;
-      this.#statements.addEvent.run(
-        execution,
-        id,
-        at,
-        type,
-        state ?? null,
-        details === undefined ? null : JSON.stringify(details),
-      );
+      const text = details === undefined ? null : JSON.stringify(details);
+      this.#statements.addEvent.run(execution, last + place + 1, at, type, state ?? null, text);
     }
   }
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Json, TaskReport } from "../../../shared/ports/orchestrator.ts";
 import type { Branch, Move } from "./branch.ts";
 import { INVOKE_AND_WAIT, type TaskState } from "./definition.ts";
-import { Interrupted, StatesError, toStatesError } from "./errors.ts";
+import { INTERRUPTED, StatesError, toStatesError } from "./errors.ts";
 import { fill, fillNumber, fillText } from "./expressions.ts";
 import { withinPayload } from "./limits.ts";
 import { type Deadlines, withDeadlines } from "./waiting.ts";
@@ -29,7 +29,7 @@ async function invoke(branch: Branch, { name, payload }: Call, signal: AbortSign
     const answer = await worker(payload, { signal });
     return JSON.parse(JSON.stringify(answer ?? null)) as Json;
   } catch (error) {
-    throw signal.aborted ? new Interrupted() : toStatesError(error);
+    throw signal.aborted ? INTERRUPTED : toStatesError(error);
   }
 }
 
@@ -64,7 +64,7 @@ async function deadlinesOf(branch: Branch, state: TaskState): Promise<Deadlines>
   return {
     timeout: TimeoutSeconds === undefined ? undefined : await fillNumber(TimeoutSeconds, scope, 1),
     heartbeat: HeartbeatSeconds === undefined ? undefined : await fillNumber(HeartbeatSeconds, scope, 1),
-    beats: () => (branch.frame.token === null ? 0 : branch.runtime.tokens.beats(branch.frame.token)),
+    lastBeat: () => (branch.frame.token === null ? 0 : branch.runtime.tokens.lastBeat(branch.frame.token)),
   };
 }
 

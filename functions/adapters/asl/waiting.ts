@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../../shared/ports/clock.ts";
 import type { TaskReport } from "../../../shared/ports/orchestrator.ts";
-import { Interrupted, StatesError } from "./errors.ts";
+import { INTERRUPTED, StatesError } from "./errors.ts";
 
 /** Longest a Node timer can wait; longer sleeps go in steps. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -13,16 +13,16 @@ export async function sleepUntil(clock: Clock, at: number, signal: AbortSignal):
     try {
       await clock.sleep(Math.min(left, MAX_TIMER_MS), signal);
     } catch (error) {
-      throw signal.aborted ? new Interrupted() : error;
+      throw signal.aborted ? INTERRUPTED : error;
     }
   }
-  if (signal.aborted) throw new Interrupted();
+  if (signal.aborted) throw INTERRUPTED;
 }
 
 /** Rejects with Interrupted when the signal fires. `release` must be called in the end. */
 export function interruption(signal: AbortSignal): { promise: Promise<never>; release: () => void } {
   const { promise, reject } = Promise.withResolvers<never>();
-  const fire = () => reject(new Interrupted());
+  const fire = () => reject(INTERRUPTED);
   if (signal.aborted) fire();
   signal.addEventListener("abort", fire, { once: true });
   promise.catch(() => undefined); // whoever races with it hears of it; nobody else needs to
@@ -31,11 +31,11 @@ export function interruption(signal: AbortSignal): { promise: Promise<never>; re
 
 /** Who waits for which token in this process. */
 export class TokenDesk {
-  readonly #waiting = new Map<string, { report: (report: TaskReport) => void; beats: number }>();
+  readonly #waiting = new Map<string, { report: (report: TaskReport) => void; lastBeat: number }>();
 
   wait(token: string): Promise<TaskReport> {
     const { promise, resolve } = Promise.withResolvers<TaskReport>();
-    this.#waiting.set(token, { report: resolve, beats: 0 });
+    this.#waiting.set(token, { report: resolve, lastBeat: 0 });
     return promise;
   }
 
@@ -47,34 +47,34 @@ export class TokenDesk {
     this.#waiting.get(token)?.report(report);
   }
 
-  beat(token: string): void {
+  beat(token: string, at: number): void {
     const place = this.#waiting.get(token);
-    if (place !== undefined) place.beats += 1;
+    if (place !== undefined) place.lastBeat = at;
   }
 
-  beats(token: string): number {
-    return this.#waiting.get(token)?.beats ?? 0;
+  lastBeat(token: string): number {
+    return this.#waiting.get(token)?.lastBeat ?? 0;
   }
 }
 
-/** The limits of one attempt of a task, in seconds; `beats` counts the heartbeats so far. */
-export type Deadlines = { timeout: number | undefined; heartbeat: number | undefined; beats: () => number };
+/** The limits of one attempt of a task, in seconds; `lastBeat` is the moment of the newest heartbeat, 0 before the first. */
+export type Deadlines = { timeout: number | undefined; heartbeat: number | undefined; lastBeat: () => number };
 
-async function timeoutAfter(seconds: number, clock: Clock, signal: AbortSignal): Promise<never> {
-  await sleepUntil(clock, clock.now() + seconds * 1000, signal);
-  throw new StatesError("States.Timeout", `the task ran longer than TimeoutSeconds = ${seconds}`);
-}
-
-async function missedHeartbeat(
-  { heartbeat, beats }: Deadlines & { heartbeat: number },
+/** Fails at the first deadline that passes; one timer watches both. */
+async function deadlinePassed(
+  { timeout, heartbeat, lastBeat }: Deadlines,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<never> {
+  const began = clock.now();
+  const end = timeout === undefined ? Number.POSITIVE_INFINITY : began + timeout * 1000;
   for (;;) {
-    const before = beats();
-    await sleepUntil(clock, clock.now() + heartbeat * 1000, signal);
-    if (beats() !== before) continue;
-    throw new StatesError("States.HeartbeatTimeout", `no heartbeat for longer than HeartbeatSeconds = ${heartbeat}`);
+    const silence = heartbeat === undefined ? Number.POSITIVE_INFINITY : Math.max(began, lastBeat()) + heartbeat * 1000;
+    if (clock.now() >= end)
+      throw new StatesError("States.Timeout", `the task ran longer than TimeoutSeconds = ${timeout}`);
+    if (clock.now() >= silence)
+      throw new StatesError("States.HeartbeatTimeout", `no heartbeat for HeartbeatSeconds = ${heartbeat}`);
+    await sleepUntil(clock, Math.min(end, silence), signal);
   }
 }
 
@@ -90,14 +90,13 @@ export async function withDeadlines<T>(
   const ended = new AbortController();
   const inner = AbortSignal.any([signal, ended.signal]);
   const interrupted = interruption(signal);
-  const { timeout, heartbeat } = deadlines;
   const racers: Promise<T>[] = [interrupted.promise, work(inner)];
-  if (timeout !== undefined) racers.push(timeoutAfter(timeout, clock, inner));
-  if (heartbeat !== undefined) racers.push(missedHeartbeat({ ...deadlines, heartbeat }, clock, inner));
+  if (deadlines.timeout !== undefined || deadlines.heartbeat !== undefined)
+    racers.push(deadlinePassed(deadlines, clock, inner));
   try {
     return await Promise.race(racers);
   } finally {
     interrupted.release();
-    ended.abort();
+    ended.abort(INTERRUPTED);
   }
 }

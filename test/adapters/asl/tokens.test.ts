@@ -91,6 +91,15 @@ test("without heartbeats a task fails with States.HeartbeatTimeout, with them it
   assert.deepEqual([ended.error?.error, ended.stoppedAt! - ended.startedAt], ["States.Timeout", 100_000]);
 });
 
+test("silence is counted from the last heartbeat", async () => {
+  const { clock, orchestrator, waitForToken } = holding({ TimeoutSeconds: 100, HeartbeatSeconds: 10 });
+  const { executionId } = await orchestrator.start({ name: "run", input: {} });
+  const token = await waitForToken();
+  void clock.sleep(7000).then(() => orchestrator.complete(token, { kind: "heartbeat" }));
+  const { error, startedAt, stoppedAt } = await orchestrator.settled(executionId);
+  assert.deepEqual([error?.error, stoppedAt! - startedAt], ["States.HeartbeatTimeout", 17_000]);
+});
+
 test("a retry has a fresh token and the old one is void", async () => {
   const Retry = [{ ErrorEquals: ["States.Timeout"], MaxAttempts: 1 }];
   const { orchestrator, waitForToken } = holding({ TimeoutSeconds: 5, Retry });
