@@ -32,8 +32,8 @@ function draw(label: string, options: Plot.PlotOptions): Markup {
 const scaled = (unit: Unit) => (unit === "percent" ? 100 : 1);
 const roundName = (round: number) => (round === 0 ? "base" : String(round));
 
-/** Top of an axis from 0: a little air above the highest mark. */
-const above = (values: readonly number[]) => 1.08 * Math.max(...values, 1e-9);
+/** A little more than the highest mark. */
+const above = (values: readonly number[]) => 1.1 * Math.max(...values, 1e-9);
 
 /**
  * A figure over the rounds with its interval as a band; dashed: greedy decoding.
@@ -55,7 +55,8 @@ export function bandChart(
   const greedy = series.greedy.map(({ round, value }) => ({ round, value: value * scale }));
   const heights = [...sampled.flatMap(({ low, high }) => [low, high]), ...greedy.map(({ value }) => value)];
   const floor = fromZero ? 0 : Math.max(0, Math.floor(0.9 * Math.min(...heights)));
-  const ceiling = unit === "percent" ? Math.min(100, above(heights)) : above(heights);
+  const top = floor + above(heights.map((height) => height - floor));
+  const ceiling = unit === "percent" ? Math.min(100, top) : top;
   const color = good ? "var(--good)" : "var(--bad)";
   const ends = sampled.filter((_, index) => index === 0 || index === sampled.length - 1);
   return draw(label, {
@@ -89,49 +90,30 @@ const roundsOf = (points: readonly { round: number }[]) => [...new Set(points.ma
 /** One model or control: its figure and interval. */
 export type ForestRow = { label: string; value: number; low: number; high: number; emphasis: boolean };
 
-/** Figures of several models below each other, as points with their intervals. */
+/** Figures of several models below each other, as points with their intervals; each name stands above its point. */
 export function forestChart(label: string, rows: readonly ForestRow[]): Markup {
   const data = rows.map((row) => ({ ...row, value: 100 * row.value, low: 100 * row.low, high: 100 * row.high }));
   const color = (row: ForestRow) => (row.emphasis ? ACCENT : MUTED);
+  const bar = { strokeWidth: 6, strokeOpacity: 0.3, strokeLinecap: "round" } as const;
+  const beside = { dx: 11, textAnchor: "start", fill: INK, fontWeight: 600, fontSize: 12.5 } as const;
   return draw(label, {
-    width: 500,
-    height: 36 + 36 * rows.length,
-    marginLeft: 158,
-    marginRight: 40,
+    width: 420,
+    height: 34 + 38 * rows.length,
+    marginLeft: 6,
+    marginRight: 44,
     marginTop: 6,
-    style: { ...STYLE, fontSize: "12px" },
     x: { domain: [0, above(data.map(({ high }) => high))], grid: true, ticks: 6, label: null },
-    y: { domain: rows.map((row) => row.label), label: null, tickSize: 0 },
+    y: { domain: rows.map((row) => row.label), axis: null },
     marks: [
-      Plot.ruleY(data, {
-        y: "label",
-        x1: "low",
-        x2: "high",
-        stroke: color,
-        strokeWidth: 6,
-        strokeOpacity: 0.3,
-        strokeLinecap: "round",
-      }),
-      Plot.dot(data, {
-        y: "label",
-        x: "value",
-        fill: color,
-        r: 5.5,
-        symbol: (row: ForestRow) => (row.emphasis ? "circle" : "diamond"),
-      }),
-      Plot.text(data, {
-        y: "label",
-        x: "high",
-        text: ({ value }: ForestRow) => value.toFixed(1),
-        dx: 10,
-        textAnchor: "start",
-        fill: INK,
-        fontWeight: 600,
-        fontSize: 12,
-      }),
+      Plot.text(data, { y: "label", x: 0, text: "label", dy: -13, textAnchor: "start", fill: color, fontSize: 12.5 }),
+      Plot.ruleY(data, { y: "label", x1: "low", x2: "high", stroke: color, dy: 5, ...bar }),
+      Plot.dot(data, { y: "label", x: "value", fill: color, r: 5.5, dy: 5, symbol: shapeOf }),
+      Plot.text(data, { y: "label", x: "high", text: ({ value }: ForestRow) => value.toFixed(1), dy: 5, ...beside }),
     ],
   });
 }
+
+const shapeOf = ({ emphasis }: ForestRow) => (emphasis ? "circle" : "diamond");
 
 /** One optimiser step; `at` counts through all rounds. */
 export type CurveStep = { at: number; round: number; value: number };

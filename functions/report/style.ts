@@ -46,12 +46,11 @@ section > .note { color: var(--muted); max-width: 50em; margin-bottom: 16px; }
 .change.good { background: var(--good-tint); color: var(--good); }
 .change.bad { background: var(--bad-tint); color: var(--bad); }
 .fine { color: var(--muted); font-size: 12.5px; }
-.card .fine { margin-top: 6px; }
+.cards .fine { display: block; margin-top: 4px; }
+.change { margin-top: 4px; }
 figcaption { margin-bottom: 8px; }
 figcaption .fine { display: block; }
 figure svg { display: block; width: 100%; height: auto; overflow: visible; }
-figure.wide { overflow-x: auto; }
-figure.wide svg { min-width: 440px; }
 .pair-of { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); align-items: stretch; }
 details > summary { cursor: pointer; color: var(--muted); font-size: 13px; }
 details > summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 3px; }

@@ -62,7 +62,7 @@ function training(round: number): TrainingReport {
     outcome: "trained",
     steps: 64,
     pairs_used: 508,
-    pairs_dropped: { too_long: 2 },
+    pairs_dropped: { outside_vocabulary: 2 },
     ...end,
     curve,
     seconds: 2.7,
@@ -88,7 +88,12 @@ function round(number: 1 | 2 | 3 | 4): RoundReport {
   return {
     round: number,
     pairs: 496 + 7 * number,
-    pairing: { samples: 214, chosen_words: 22.3, rejected_words: 22.5, dropped: { same_text: 12, gap_too_small: 840 } },
+    pairing: {
+      samples: 214,
+      chosen_words: 22.3,
+      rejected_words: 22.5,
+      dropped: { identical_text: 12, small_gap: 840, over_sample_cap: 96 },
+    },
     funnel: { paired: 214, unpaired: 24, parked: 2 },
     candidates: 2400,
     claims: 11_200 + 40 * number,

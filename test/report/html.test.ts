@@ -10,7 +10,8 @@ import { datasetReport, emptyReport, exampleAnswer, examples, fullReport, image 
 
 const NONE = { heldOut: [], pairs: [] };
 const page = (markup: string) => parseHTML(markup).document;
-const textOf = (element: Element | null | undefined) => (element?.textContent ?? "").replace(/\s+/g, " ").trim();
+const textOf = (element: { textContent: string | null } | null | undefined) =>
+  (element?.textContent ?? "").replace(/\s+/g, " ").trim();
 const all = (markup: string, selector: string) => [...page(markup).querySelectorAll(selector)];
 
 test("the page tells the result first, and shows every figure with a table under its chart", () => {

@@ -108,7 +108,7 @@ export function controlsSection(report: Report): Markup | null {
     <div class="grid pair-of">${checks.length > 0 && html`<div class="card"><ul class="checks">${checks.map(checkItem)}</ul></div>`}
     ${
       rows.length > 0 &&
-      html`<figure class="wide"><figcaption><h3>Response hallucination of every variant</h3><span class="fine">% of answers; bars: confidence intervals</span></figcaption>
+      html`<figure><figcaption><h3>Response hallucination of every variant</h3><span class="fine">% of answers; bars: confidence intervals</span></figcaption>
       ${forestChart("Response hallucination of base, controls and aligned model; the table below has the numbers", rows)}</figure>`
     }</div>
     <details class="data"><summary>Numbers</summary><div class="scroll"><table>

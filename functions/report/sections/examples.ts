@@ -98,7 +98,8 @@ export function heldOutSection({ heldOut: shown }: ReportExamples): Markup | nul
 
 export function pairsSection({ pairs: shown }: ReportExamples): Markup | null {
   if (shown.length === 0) return null;
-  return html`<section id="pairs"><h2>Pairs it learned from</h2><p class="note">Two answers of the model itself to the same question; the one
-    with fewer rejected claims is chosen. Drawn by seed from the training data.</p>${LEGEND}
+  return html`<section id="pairs"><h2>Preference pairs</h2><p class="note">Two answers of the model itself to the same question; the one
+    with fewer rejected claims is chosen. Drawn by seed from the
+    dataset of all rounds.</p>${LEGEND}
     <div class="grid examples">${shown.map(pair)}</div></section>`;
 }

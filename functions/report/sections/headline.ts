@@ -76,7 +76,7 @@ function badge(before: Estimate, after: Estimate, { better, change }: Card): Mar
   return html`<span class="change ${tone}">${text}</span>`;
 }
 
-function card(shown: Card, base: Metrics, aligned: Metrics | null): Markup {
+function card(shown: Card, base: Metrics, aligned: Metrics | null, confidence: string): Markup {
   const { name, title, unit } = shown;
   const [before, after] = [base[name], aligned?.[name]];
   const now = after ?? before;
@@ -84,14 +84,14 @@ function card(shown: Card, base: Metrics, aligned: Metrics | null): Markup {
   const changed = after !== undefined && badge(before, after, shown);
   return html`<div class="card"><div class="figure-name">${title}</div>
     <div class="big">${was}${inUnit(now.value, unit)}</div>
-    <div>${changed} <span class="fine">${now.ci === null ? "not measured" : interval(now.ci, unit)}</span></div></div>`;
+    <div>${changed} <span class="fine">${now.ci === null ? "not measured" : `${confidence} CI ${interval(now.ci, unit)}`}</span></div></div>`;
 }
 
 function cards(report: Report): Markup | null {
   const { base } = report;
   if (base === null) return null;
   const aligned = alignedMetrics(report);
-  return html`<div class="grid cards" style="margin-top:26px">${CARDS.map((one) => card(one, base, aligned))}</div>`;
+  return html`<div class="grid cards" style="margin-top:26px">${CARDS.map((one) => card(one, base, aligned, confidenceOf(report)))}</div>`;
 }
 
 function state(report: Report): Markup | null {

@@ -1,12 +1,12 @@
-/** What happened in each round: results, the way from samples to pairs, losses, training, time and money. */
+/** What happened in each round: results, the way from samples to pairs, losses, time and money. */
 
 import type { Estimate } from "../../../shared/schemas/metrics.ts";
 import type { Report, RoundReport, StageReport } from "../../../shared/schemas/report.ts";
 import { PAIR_DROPS } from "../../../shared/stages/pair.ts";
 import { LOSSES } from "../../../shared/states/losses.ts";
-import { type CurveStep, curveChart } from "../charts.ts";
 import { count, DASH, decimal, dollars, duration, interval, inUnit, percent, spaced, type Unit } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
+import { trainingSection } from "./training.ts";
 
 function estimateCell(estimate: Estimate | undefined, unit: Unit): Markup {
   if (estimate === undefined || estimate.value === null) return html`<td>${DASH}</td>`;
@@ -23,7 +23,9 @@ function resultRow({ name, pairs, metrics, training, seconds }: Line): Markup {
     ${estimateCell(metrics?.labeler_agreement, "percent")}<td>${percent(accuracy)}</td><td>${seconds}</td></tr>`;
 }
 
-function results(report: Report): Markup {
+function results(report: Report): Markup | null {
+  if (report.base === null && report.rounds.every(({ metrics, training }) => metrics === null && training === null))
+    return null;
   const base =
     report.base && resultRow({ name: "base", pairs: DASH, metrics: report.base, training: null, seconds: DASH });
   const rounds = report.rounds.map((round) =>
@@ -69,7 +71,7 @@ function counters(
 const MEANING: Record<string, string> = { ...LOSSES, ...PAIR_DROPS };
 
 function lossRow([name, values]: readonly [string, readonly number[]]): Markup {
-  return html`<tr><th scope="row">${spaced(name)}</th><td class="text">${MEANING[name] ?? "pairs the trainer could not take"}</td>
+  return html`<tr><th scope="row">${spaced(name)}</th><td class="text">${MEANING[name] ?? "left out on the way to training"}</td>
     ${values.map((value) => html`<td>${count(value)}</td>`)}</tr>`;
 }
 
@@ -84,48 +86,6 @@ function losses({ rounds }: Report): Markup {
     <th scope="col">loss</th><th scope="col" class="text">what it counts</th>${rounds.map(({ round }) => html`<th scope="col">round ${round}</th>`)}</tr></thead>
     <tbody>${lost.map(lossRow)}</tbody></table>`;
   return html`<div class="card scroll">${lost.length > 0 ? table : "Nothing was lost: every counter of losses is zero."}</div>`;
-}
-
-type CurveValue = "loss" | "margin" | "accuracy";
-
-function curve(rounds: readonly RoundReport[], value: CurveValue): CurveStep[] {
-  const steps = rounds.flatMap(({ round, training }) =>
-    training?.outcome === "trained" ? training.curve.map((point) => ({ round, value: point[value] })) : [],
-  );
-  return steps.map((step, index) => ({ ...step, at: index + 1 }));
-}
-
-const CURVES: readonly { value: CurveValue; title: string; hint: string; domain?: [number, number] }[] = [
-  { value: "loss", title: "Loss", hint: "ln 2 = 0.69 where policy and reference agree" },
-  { value: "margin", title: "Reward margin", hint: "chosen − rejected, nats × beta" },
-  { value: "accuracy", title: "Reward accuracy", hint: "share of pairs preferred as labeled", domain: [0, 1] },
-];
-
-function trainingRow({ round, training, selection, checkpoint }: RoundReport): Markup {
-  const trained = training?.outcome === "trained" ? training : null;
-  const refused =
-    training?.outcome === "too_few_pairs" ? `too few pairs: ${training.pairs} of ${training.needed} needed` : null;
-  return html`<tr><th scope="row">${round}</th><td>${trained ? count(trained.steps) : DASH}</td><td>${decimal(trained?.loss ?? null, 3)}</td>
-    <td>${decimal(trained?.reward_margin ?? null, 2)}</td><td>${percent(trained?.reward_accuracy ?? null)}</td>
-    <td>${checkpoint?.id ?? DASH}</td><td class="text">${refused ?? selection?.reason ?? DASH}</td></tr>`;
-}
-
-function training({ rounds }: Report): Markup | null {
-  if (rounds.every((round) => round.training === null)) return null;
-  const charts = CURVES.map(({ value, title, hint, domain }) => {
-    const steps = curve(rounds, value);
-    return (
-      steps.length > 0 &&
-      html`<figure><figcaption><h3>${title}</h3><span class="fine">${hint}</span></figcaption>
-        ${curveChart(`${title} of every training step; the table below has each round's end`, steps, domain)}</figure>`
-    );
-  });
-  return html`<section id="training"><h2>Training</h2>
-    <p class="note">DPO against the round's starting policy. Thin: every step; thick: a moving mean. The checkpoint is chosen on images
-      that are not the reported ones.</p><div class="grid charts">${charts}</div>
-    <div class="card scroll" style="margin-top:14px"><table><caption>End of each round (means of the last quarter of the steps)</caption>
-      <thead><tr><th scope="col">round</th><th scope="col">steps</th><th scope="col">loss</th><th scope="col">margin</th>
-      <th scope="col">accuracy</th><th scope="col">promoted</th><th scope="col" class="text">why</th></tr></thead><tbody>${rounds.map(trainingRow)}</tbody></table></div></section>`;
 }
 
 const shownTokens = (tokens: number | null) => (tokens === null ? DASH : count(tokens));
@@ -145,11 +105,13 @@ function stages({ rounds }: Report): Markup {
 
 type StageName = StageReport["stage"];
 
+const BAR = 64; // pixels
+
 /** Time with a bar as long as its share of the longest stage of all rounds. */
 function timeCell(seconds: number | undefined, longest: number): Markup {
   if (seconds === undefined) return html`<td>${DASH}</td>`;
-  const width = longest === 0 ? 0 : Math.round((100 * seconds) / longest);
-  return html`<td>${duration(seconds)}<span class="bar" style="width:${width}%"></span></td>`;
+  const width = longest === 0 ? 0 : Math.round((BAR * seconds) / longest);
+  return html`<td>${duration(seconds)}<span class="bar" style="width:${width}px"></span></td>`;
 }
 
 function timeRow(round: RoundReport, names: readonly StageName[], longest: number): Markup {
@@ -176,5 +138,5 @@ export function roundsSections(report: Report): Markup | null {
   if (report.rounds.length === 0) return null;
   return html`<section id="rounds"><h2>Round by round</h2><p class="note">Nothing is cut silently: what is lost between a sample and a
     pair is counted by name.</p><div class="grid" style="grid-template-columns:minmax(0,1fr)">${results(report)}${funnel(report)}${losses(report)}</div></section>
-    ${training(report)}${money(report)}`;
+    ${trainingSection(report)}${money(report)}`;
 }

@@ -1,0 +1,64 @@
+/** How each round's training went and which checkpoint it promoted. */
+import type { Considered, Report, RoundReport } from "../../../shared/schemas/report.ts";
+import { type CurveStep, curveChart } from "../charts.ts";
+import { count, DASH, decimal, percent, withInterval } from "../format.ts";
+import { html, type Markup } from "../markup.ts";
+
+type CurveValue = "loss" | "margin" | "accuracy";
+
+function curve(rounds: readonly RoundReport[], value: CurveValue): CurveStep[] {
+  const steps = rounds.flatMap(({ round, training }) =>
+    training?.outcome === "trained" ? training.curve.map((point) => ({ round, value: point[value] })) : [],
+  );
+  return steps.map((step, index) => ({ ...step, at: index + 1 }));
+}
+
+const CURVES: readonly { value: CurveValue; title: string; hint: string; domain?: [number, number] }[] = [
+  { value: "loss", title: "Loss", hint: "ln 2 = 0.69 where policy and reference agree" },
+  { value: "margin", title: "Reward margin", hint: "chosen − rejected, nats × beta" },
+  { value: "accuracy", title: "Reward accuracy", hint: "share of pairs preferred as labeled", domain: [0, 1] },
+];
+
+function trainingRow({ round, training, selection, checkpoint }: RoundReport): Markup {
+  const trained = training?.outcome === "trained" ? training : null;
+  const refused =
+    training?.outcome === "too_few_pairs" ? `too few pairs: ${training.pairs} of ${training.needed} needed` : null;
+  return html`<tr><th scope="row">${round}</th><td>${trained ? count(trained.steps) : DASH}</td><td>${decimal(trained?.loss ?? null, 3)}</td>
+    <td>${decimal(trained?.reward_margin ?? null, 2)}</td><td>${percent(trained?.reward_accuracy ?? null)}</td>
+    <td>${checkpoint?.id ?? DASH}</td><td class="text">${refused ?? selection?.reason ?? DASH}</td></tr>`;
+}
+
+function consideredRow(round: number, considered: Considered, promoted: string | undefined): Markup {
+  const { checkpoint, passed, reason, response_hallucination, recall, words } = considered;
+  const verdict = checkpoint === promoted ? "promoted" : passed ? "passed" : "refused";
+  return html`<tr><th scope="row">${round}</th><td class="text">${checkpoint}</td><td>${withInterval(response_hallucination, "percent")}</td>
+    <td>${percent(recall.value)}</td><td>${decimal(words.value)}</td><td class="text">${verdict}: ${reason}</td></tr>`;
+}
+
+function compared(rounds: readonly RoundReport[]): Markup | null {
+  const rows = rounds.flatMap(({ round, selection, checkpoint }) =>
+    (selection?.considered ?? []).map((considered) => consideredRow(round, considered, checkpoint?.id)),
+  );
+  if (rows.length === 0) return null;
+  return html`<details class="card" style="margin-top:14px"><summary>Every checkpoint that was compared, on the selection split</summary>
+    <div class="scroll"><table><thead><tr><th scope="col">round</th><th scope="col" class="text">checkpoint</th><th scope="col">response hall.</th>
+    <th scope="col">recall</th><th scope="col">words</th><th scope="col" class="text">verdict</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+}
+
+export function trainingSection({ rounds }: Report): Markup | null {
+  if (rounds.every((round) => round.training === null)) return null;
+  const charts = CURVES.map(({ value, title, hint, domain }) => {
+    const steps = curve(rounds, value);
+    return (
+      steps.length > 0 &&
+      html`<figure><figcaption><h3>${title}</h3><span class="fine">${hint}</span></figcaption>
+        ${curveChart(`${title} of every training step; the table below has each round's end`, steps, domain)}</figure>`
+    );
+  });
+  return html`<section id="training"><h2>Training</h2>
+    <p class="note">DPO against the round's starting policy. Thin: every step; thick: a moving mean. The checkpoint is chosen on images
+      that are not the reported ones.</p><div class="grid charts">${charts}</div>
+    <div class="card scroll" style="margin-top:14px"><table><caption>End of each round (means of the last quarter of the steps)</caption>
+      <thead><tr><th scope="col">round</th><th scope="col">steps</th><th scope="col">loss</th><th scope="col">margin</th>
+      <th scope="col">accuracy</th><th scope="col">promoted</th><th scope="col" class="text">why</th></tr></thead><tbody>${rounds.map(trainingRow)}</tbody></table></div>${compared(rounds)}</section>`;
+}
