@@ -1,7 +1,7 @@
 /** The answers of a `….gq.jsonl` file, in groups of one instruction, each joined to its labels. */
 import { wordCount } from "../../shared/stages/text.ts";
 import { shapeOf, skipSpace, skipString } from "./json-scan.ts";
-import { type AnswerLabels, canonicalToken, idOf, type LabelFile, tokenOf } from "./labels.ts";
+import { type AnswerId, type AnswerLabels, canonicalToken, idOf, type LabelFile, tokenOf } from "./labels.ts";
 import { type FoundRecord, type RecordIssue, readRecords } from "./records.ts";
 
 /** Why an answer cannot stand in a pair. */
@@ -73,7 +73,8 @@ export async function readAnswers(
   const drop = (reason: AnswerDrop) => {
     counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
   };
-  const seenIds = new Set<string>();
+  const seenIds = new Set<AnswerId>();
+  const arena = new Arena();
   const seenKeys = new Set<string>();
   let key: string | undefined;
   let group: Group | undefined;
@@ -96,7 +97,9 @@ export async function readAnswers(
       if (!seenKeys.has(key)) group = newGroup(found, on.strict);
       seenKeys.add(key);
     }
-    const reason = group === undefined ? "later_run" : addAnswer(group, found, labels.byAnswer.get(id));
+    const judged = labels.byAnswer.get(id);
+    labels.byAnswer.delete(id); // used up: half of the memory otherwise
+    const reason = group === undefined ? "later_run" : addAnswer(group, found, judged, arena);
     if (reason !== undefined) drop(reason);
   };
   await readRecords(path, shapeOf(SHAPE), SHAPE.length, { record, issue: on.issue });
@@ -104,7 +107,7 @@ export async function readAnswers(
   return counts;
 }
 
-function uniqueId(found: FoundRecord, seen: Set<string>, path: string): string {
+function uniqueId(found: FoundRecord, seen: Set<AnswerId>, path: string): AnswerId {
   const id = idOf(found, QUESTION_ID);
   if (!seen.has(id)) {
     seen.add(id);
@@ -129,13 +132,18 @@ function newGroup(found: FoundRecord, strict: boolean): Group {
   };
 }
 
-function addAnswer(group: Group, found: FoundRecord, labels: AnswerLabels | undefined): AnswerDrop | undefined {
+function addAnswer(
+  group: Group,
+  found: FoundRecord,
+  labels: AnswerLabels | undefined,
+  arena: Arena,
+): AnswerDrop | undefined {
   if (labels === undefined) return "not_judged";
   if (labels.dsQuestionId !== group.dsQuestionId) return "ds_question_id_differs";
   if (tokenOf(found, IMAGE_PATH) !== group.imagePath) return "image_differs";
   if (labels.questions.length !== filledTexts(found, FACTS)) return "question_count_mismatch";
   if (labels.votes === 0) return "no_vote";
-  group.answers.push(answerOf(group, found, labels));
+  group.answers.push(answerOf(group, found, labels, arena));
   return undefined;
 }
 
@@ -156,23 +164,68 @@ function filledTexts({ bytes, slots }: FoundRecord, slot: number): number {
   return count;
 }
 
-function answerOf(group: Group, found: FoundRecord, labels: AnswerLabels): Answer {
+function answerOf(group: Group, found: FoundRecord, labels: AnswerLabels, arena: Arena): Answer {
   const text: unknown = JSON.parse(
     found.bytes.toString("utf8", found.slots[2 * ANSWER]!, found.slots[2 * ANSWER + 1]!),
   );
   if (typeof text !== "string") throw new SyntaxError(`answer is ${JSON.stringify(text)}, expected a text`);
-  const answer = tokenOf(found, ANSWER);
-  const infos = `{"facts": ${tokenOf(found, FACTS)}, "changed_facts": ${tokenOf(found, CHANGED_FACTS)}}`;
-  const judge = labels.questions.map((question, at) => `${question}: "${labels.accepted[at] ? 1 : 0}"`).join(", ");
   const score = 0 - labels.rejected;
-  return {
-    group,
-    score,
-    words: wordCount(text),
-    bytes: Buffer.from(`${answer}${infos}{"judge": {${judge}}, "score": "${score}"}`, "latin1"),
-    infosAt: answer.length,
-    scoresAt: answer.length + infos.length,
-  };
+  arena.addToken(found, ANSWER);
+  const infosAt = arena.size;
+  arena.addText('{"facts": ');
+  arena.addToken(found, FACTS);
+  arena.addText(', "changed_facts": ');
+  arena.addToken(found, CHANGED_FACTS);
+  const scoresAt = arena.size + 1;
+  arena.addText('}{"judge": {');
+  for (const [at, question] of labels.questions.entries()) {
+    arena.addText(at === 0 ? question : `, ${question}`);
+    arena.addText(labels.accepted[at] ? ': "1"' : ': "0"');
+  }
+  arena.addText(`}, "score": "${score}"}`);
+  return { group, score, words: wordCount(text), bytes: arena.take(), infosAt, scoresAt };
+}
+
+const BLOCK_BYTES = 1 << 20; // our choice
+
+/** Puts texts one after the other into large blocks outside the heap, so that 40,000 answers are not a million strings. */
+class Arena {
+  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #start = 0;
+  #end = 0;
+
+  /** Bytes added since the last `take`. */
+  get size(): number {
+    return this.#end - this.#start;
+  }
+
+  addToken({ bytes, slots }: FoundRecord, slot: number): void {
+    const [start, end] = [slots[2 * slot]!, slots[2 * slot + 1]!];
+    this.#reserve(end - start);
+    this.#end += bytes.copy(this.#block, this.#end, start, end);
+  }
+
+  /** `text`: bytes as Latin-1. */
+  addText(text: string): void {
+    this.#reserve(text.length);
+    this.#end += this.#block.write(text, this.#end, "latin1");
+  }
+
+  /** What was added since the last time, as one piece. */
+  take(): Buffer {
+    const taken = this.#block.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return taken;
+  }
+
+  #reserve(more: number): void {
+    if (this.#end + more <= this.#block.length) return;
+    const block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, 2 * (this.size + more)));
+    this.#block.copy(block, 0, this.#start, this.#end);
+    this.#end = this.size;
+    this.#start = 0;
+    this.#block = block;
+  }
 }
 
 /** The answer's text, decoded. */

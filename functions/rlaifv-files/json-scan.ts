@@ -1,6 +1,6 @@
 /**
  * Finds chosen fields of JSON objects in raw bytes without building values: RLAIF-V repeats every answer in each of its
- * label rows, so nearly all bytes of such a file are skipped. A sentinel of zero bytes must follow the data.
+ * label rows, so nearly all bytes of such a file are skipped. The scanned buffer ends with zero bytes.
  */
 
 /** The bytes end within the value: read more and try again. */
@@ -15,7 +15,7 @@ export class JsonFault extends Error {
   }
 }
 
-/** Zero bytes that must follow the data, so that no loop needs a bound of its own. */
+/** Zero bytes that must end the scanned buffer, so that no loop needs a bound of its own. */
 export const SENTINEL_BYTES = 8;
 
 type Field = { name: Uint8Array; slot: number; inner: Shape | undefined };
@@ -64,7 +64,7 @@ const CLOSE_LIST = 0x5d;
  * Scans the object that opens at `at` and returns the place after it. `slots` gets start and end of each wanted value
  * (at 2·slot and 2·slot + 1); slots of fields that are not there keep what they held. Throws `INCOMPLETE` or `JsonFault`.
  */
-export function scanObject(bytes: Uint8Array, at: number, shape: Shape, slots: Int32Array): number {
+export function scanObject(bytes: Buffer, at: number, shape: Shape, slots: Int32Array): number {
   let here = skipSpace(bytes, at + 1);
   if (bytes[here] === CLOSE_OBJECT) return here + 1;
   for (;;) {
@@ -81,7 +81,7 @@ export function scanObject(bytes: Uint8Array, at: number, shape: Shape, slots: I
   }
 }
 
-function scanValue(bytes: Uint8Array, at: number, field: Field | undefined, slots: Int32Array): number {
+function scanValue(bytes: Buffer, at: number, field: Field | undefined, slots: Int32Array): number {
   if (field === undefined) return skipValue(bytes, at);
   const isObject = field.inner !== undefined && bytes[at] === OPEN_OBJECT;
   const end = isObject ? scanObject(bytes, at, field.inner!, slots) : skipValue(bytes, at);
@@ -92,7 +92,7 @@ function scanValue(bytes: Uint8Array, at: number, field: Field | undefined, slot
   return end;
 }
 
-function wanted(bytes: Uint8Array, start: number, end: number, shape: Shape): Field | undefined {
+function wanted(bytes: Buffer, start: number, end: number, shape: Shape): Field | undefined {
   const fields = shape[end - start];
   if (fields === undefined) return undefined;
   for (const field of fields) {
@@ -108,7 +108,7 @@ function isName(name: Uint8Array, bytes: Uint8Array, start: number): boolean {
   return true;
 }
 
-export function skipSpace(bytes: Uint8Array, at: number): number {
+export function skipSpace(bytes: Buffer, at: number): number {
   let here = at;
   while (isSpace(bytes[here]!)) here++;
   return here;
@@ -118,19 +118,34 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
+/** Up to this length a loop is faster than the call of a native search (measured 2026-11). */
+const SHORT_TEXT = 40;
+
 /** From the opening quote to the place after the closing one. */
-export function skipString(bytes: Uint8Array, at: number): number {
+export function skipString(bytes: Buffer, at: number): number {
+  const longFrom = at + SHORT_TEXT;
   let here = at + 1;
-  for (;;) {
+  while (here < longFrom) {
     const byte = bytes[here]!;
     if (byte === QUOTE) return here + 1;
     if (byte === BACKSLASH) here += 2;
     else if (byte < 0x20) fault(bytes, here, "a text is not closed in its line");
     else here++;
   }
+  return skipLongString(bytes, here);
 }
 
-function skipValue(bytes: Uint8Array, at: number): number {
+/** Jumps from quote to quote; one after an odd number of backslashes belongs to the text. */
+function skipLongString(bytes: Buffer, from: number): number {
+  for (let quote = bytes.indexOf(QUOTE, from); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
+    let start = quote;
+    while (start > from && bytes[start - 1] === BACKSLASH) start--;
+    if ((quote - start) % 2 === 0) return quote + 1;
+  }
+  throw INCOMPLETE;
+}
+
+function skipValue(bytes: Buffer, at: number): number {
   const byte = bytes[at]!;
   if (byte === QUOTE) return skipString(bytes, at);
   if (byte === OPEN_OBJECT || byte === OPEN_LIST) return skipNested(bytes, at);
@@ -151,7 +166,7 @@ function isScalarByte(byte: number): boolean {
   );
 }
 
-function skipNested(bytes: Uint8Array, at: number): number {
+function skipNested(bytes: Buffer, at: number): number {
   let depth = 0;
   let here = at;
   do {
@@ -168,7 +183,7 @@ function depthChange(byte: number): number {
   return byte === CLOSE_OBJECT || byte === CLOSE_LIST ? -1 : 0;
 }
 
-function fault(bytes: Uint8Array, at: number, expected: string): never {
+function fault(bytes: Buffer, at: number, expected: string): never {
   if (bytes[at] === 0 || bytes[at] === undefined) throw INCOMPLETE;
   const found = new TextDecoder().decode(bytes.subarray(at, at + 12)).replaceAll("\0", "");
   throw new JsonFault(at, `${expected}, found ${JSON.stringify(found)}`);

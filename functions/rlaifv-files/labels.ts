@@ -16,7 +16,10 @@ export type AnswerLabels = {
   votes: number;
 };
 
-export type LabelFile = { rows: number; byAnswer: Map<string, AnswerLabels> };
+/** A number for whole numbers, also in quotes; else the text. */
+export type AnswerId = number | string;
+
+export type LabelFile = { rows: number; byAnswer: Map<AnswerId, AnswerLabels> };
 
 const SHAPE = ["question_id", "ds_question_id", "raw_question", "scores.yes", "scores.Yes", "scores.no", "scores.No"];
 const QUESTION_ID = 0;
@@ -46,7 +49,7 @@ export async function readLabels(
   return file;
 }
 
-function addRow(byAnswer: Map<string, AnswerLabels>, found: FoundRecord, options: RlaifvPairsOptions): void {
+function addRow(byAnswer: Map<AnswerId, AnswerLabels>, found: FoundRecord, options: RlaifvPairsOptions): void {
   const labels = labelsOf(byAnswer, found);
   const accepted = isAccepted(found, options);
   if (accepted !== undefined) labels.votes++;
@@ -60,7 +63,7 @@ function addRow(byAnswer: Map<string, AnswerLabels>, found: FoundRecord, options
   }
 }
 
-function labelsOf(byAnswer: Map<string, AnswerLabels>, found: FoundRecord): AnswerLabels {
+function labelsOf(byAnswer: Map<AnswerId, AnswerLabels>, found: FoundRecord): AnswerLabels {
   const id = idOf(found, QUESTION_ID);
   const known = byAnswer.get(id);
   if (known !== undefined) return known;
@@ -72,8 +75,11 @@ function labelsOf(byAnswer: Map<string, AnswerLabels>, found: FoundRecord): Answ
 
 /** Undefined: no vote (strict). p_yes = P(yes) + P(Yes), p_no likewise (golden `claim_scoring`). */
 function isAccepted(found: FoundRecord, options: RlaifvPairsOptions): boolean | undefined {
-  const [yes, capitalYes, no, capitalNo] = FORMS.map((slot) => Number(tokenOf(found, slot)));
-  const label = { pYes: yes! + capitalYes!, pNo: no! + capitalNo! };
+  const [yes, capitalYes, no, capitalNo] = FORMS;
+  const label = {
+    pYes: numberOf(found, yes) + numberOf(found, capitalYes),
+    pNo: numberOf(found, no) + numberOf(found, capitalNo),
+  };
   if (options.mode === "parity") return label.pYes > label.pNo;
   const verdict = verdictOf([label], {
     mode: "strict",
@@ -97,8 +103,28 @@ export function canonicalToken(found: FoundRecord, slot: number): string {
   return Buffer.from(JSON.stringify(text), "utf8").toString("latin1");
 }
 
-/** An id as text, whether written as a number or in quotes. */
-export function idOf(found: FoundRecord, slot: number): string {
-  const token = canonicalToken(found, slot);
-  return token.startsWith('"') ? token.slice(1, -1) : token;
+/** Not a number (NaN) is what Python writes as NaN: it compares false, as there. */
+function numberOf(found: FoundRecord, slot: number): number {
+  return Number(tokenOf(found, slot));
+}
+
+export function idOf(found: FoundRecord, slot: number): AnswerId {
+  return wholeNumber(found, slot) ?? canonicalToken(found, slot);
+}
+
+const MOST_DIGITS = 15; // below 2^53 every whole number is exact
+
+/** The number that plain digits spell, without making a text of them. */
+function wholeNumber({ bytes, slots }: FoundRecord, slot: number): number | undefined {
+  const quoted = bytes[slots[2 * slot]!] === 0x22 ? 1 : 0;
+  const start = slots[2 * slot]! + quoted;
+  const end = slots[2 * slot + 1]! - quoted;
+  if (end === start || end - start > MOST_DIGITS || (bytes[start] === 0x30 && end > start + 1)) return undefined;
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = bytes[at]! - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    number = 10 * number + digit;
+  }
+  return number;
 }

@@ -47,7 +47,6 @@ export async function pairsFromFiles(input: RlaifvPairsInput): Promise<PairsSumm
   const found: Found[] = [];
   const group = (one: Group) => addPairs(one, options.minGap, found);
   const counts = await readAnswers(options.answers, labels, { group, issue, strict: options.mode === "strict" });
-  labels.byAnswer.clear(); // a quarter of the memory, and no longer needed
   const chosen = choosePairs(found, options);
   await writePairs(chosen.pairs, options);
   return {

@@ -54,6 +54,7 @@ class RecordReader {
   readonly #on: Handlers;
   readonly #slots: Int32Array;
   #bytes = Buffer.alloc(CHUNK_BYTES + SENTINEL_BYTES);
+  #view = this.#bytes.subarray(0, SENTINEL_BYTES);
   /** Bytes of data in the buffer, and how many of the file lie before it. */
   #end = 0;
   #before = 0;
@@ -79,12 +80,18 @@ class RecordReader {
 
   add(bytesRead: number): void {
     this.#end += bytesRead;
-    this.#bytes.fill(0, this.#end, this.#end + SENTINEL_BYTES);
+    this.#close();
     const used = this.#scan(0, false);
     this.#bytes.copyWithin(0, used, this.#end);
     this.#end -= used;
     this.#before += used;
+    this.#close();
+  }
+
+  /** Ends the data with the sentinel, out of sight of older bytes behind it. */
+  #close(): void {
     this.#bytes.fill(0, this.#end, this.#end + SENTINEL_BYTES);
+    this.#view = this.#bytes.subarray(0, this.#end + SENTINEL_BYTES);
   }
 
   /** What is left when the file ends must be nothing. */
@@ -107,31 +114,31 @@ class RecordReader {
 
   /** The place after white space, byte order mark, brackets of the array and commas. */
   #separator(from: number): number {
-    const here = skipSpace(this.#bytes, from);
+    const here = skipSpace(this.#view, from);
     if (here >= this.#end) return here;
     if (this.#format === "unknown") return this.#opening(here);
     if (this.#format !== "array") return here;
-    const next = this.#record > 0 && this.#bytes[here] === COMMA ? skipSpace(this.#bytes, here + 1) : here;
+    const next = this.#record > 0 && this.#bytes[here] === COMMA ? skipSpace(this.#view, here + 1) : here;
     return this.#closing(next);
   }
 
   #opening(from: number): number {
-    const here = this.#bytes[from] === BYTE_ORDER_MARK ? skipSpace(this.#bytes, from + 3) : from;
+    const here = this.#bytes[from] === BYTE_ORDER_MARK ? skipSpace(this.#view, from + 3) : from;
     this.#format = this.#bytes[here] === OPEN_LIST ? "array" : "lines";
-    return this.#format === "array" ? this.#closing(skipSpace(this.#bytes, here + 1)) : here;
+    return this.#format === "array" ? this.#closing(skipSpace(this.#view, here + 1)) : here;
   }
 
   #closing(here: number): number {
     if (this.#bytes[here] !== CLOSE_LIST) return here;
     this.#format = "ended";
-    return skipSpace(this.#bytes, here + 1);
+    return skipSpace(this.#view, here + 1);
   }
 
   #one(start: number, atEnd: boolean): number | undefined {
     try {
       if (this.#bytes[start] !== OPEN_OBJECT) throw new JsonFault(start, "expected a record in { }");
       this.#slots.fill(-1);
-      const end = scanObject(this.#bytes, start, this.#shape, this.#slots);
+      const end = scanObject(this.#view, start, this.#shape, this.#slots);
       this.#record++;
       this.#hand();
       return end;
@@ -145,7 +152,7 @@ class RecordReader {
   /** A value that turns out not to be JSON when it is read (a bad escape) costs this record only. */
   #hand(): void {
     try {
-      this.#on.record({ bytes: this.#bytes, slots: this.#slots, record: this.#record });
+      this.#on.record({ bytes: this.#view, slots: this.#slots, record: this.#record });
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       this.#on.issue({ file: this.#path, record: this.#record, reason: `not JSON: ${error.message}` });

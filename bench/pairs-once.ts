@@ -1,0 +1,10 @@
+/** One run of `rlaifv pairs` in a process of its own; its last line is the time and the peak memory. */
+import { pairsFromFiles } from "../functions/rlaifv-files/pairs.ts";
+
+const [answers, labels, out, balance] = process.argv.slice(2);
+if (answers === undefined || labels === undefined || out === undefined) {
+  throw new Error("usage: node bench/pairs-once.ts ANSWERS LABELS OUT [--balance]");
+}
+await pairsFromFiles({ answers, labels, out, perQuestion: "all", balance: balance === "--balance" });
+// Since the process began, so that starting Node counts too; maxRSS is in KiB.
+console.log(JSON.stringify({ seconds: performance.now() / 1000, megabytes: process.resourceUsage().maxRSS / 1024 }));
