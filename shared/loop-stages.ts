@@ -12,11 +12,12 @@ export type LoopRefs = {
   limits?: Partial<LoopLimits>;
 };
 
+/** A heartbeat of `undefined`: the workers send none. */
 export type LoopLimits = {
   shardTimeoutSeconds: number;
-  shardHeartbeatSeconds: number;
+  shardHeartbeatSeconds: number | undefined;
   trainTimeoutSeconds: number;
-  trainHeartbeatSeconds: number;
+  trainHeartbeatSeconds: number | undefined;
 };
 
 /** A heartbeat must outlast the wait for a GPU, for the clock starts before the queue (cloud.md §D.2). */
@@ -25,6 +26,14 @@ export const LOOP_LIMITS: LoopLimits = {
   shardHeartbeatSeconds: 1800, // our choice: twice the sweeper's patience
   trainTimeoutSeconds: 72 * 3600, // our choice: three Modal calls of 24 h, resumed from checkpoints
   trainHeartbeatSeconds: 3600, // our choice
+};
+
+/** For workers in the loop's own process: they cannot be lost without it, and may be as slow as a laptop is. */
+export const IN_PROCESS_LIMITS: LoopLimits = {
+  shardTimeoutSeconds: 30 * 24 * 3600, // our choice: only an engine that hangs for good
+  shardHeartbeatSeconds: undefined,
+  trainTimeoutSeconds: 30 * 24 * 3600,
+  trainHeartbeatSeconds: undefined,
 };
 
 /** A state as plain JSON. */
@@ -61,7 +70,7 @@ export function call(functionName: string, payload: Json): State {
 export function callAndWait(
   functionName: string,
   payload: State,
-  limits: { timeout: number; heartbeat: number },
+  limits: { timeout: number; heartbeat: number | undefined },
 ): State {
   return {
     Type: "Task",
@@ -75,7 +84,7 @@ export function callAndWait(
       },
     },
     TimeoutSeconds: limits.timeout,
-    HeartbeatSeconds: limits.heartbeat,
+    ...(limits.heartbeat === undefined ? {} : { HeartbeatSeconds: limits.heartbeat }),
     Retry: retry([...LAMBDA_FAULTS, WORKER_RETRYABLE, "States.Timeout", "States.HeartbeatTimeout"], 5),
   };
 }

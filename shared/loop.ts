@@ -136,7 +136,7 @@ const ENDINGS: Record<string, State> = {
   "Too many shards failed": {
     Type: "Fail",
     Error: TOO_MANY_SHARDS_FAILED,
-    Cause: "{% 'pass ' & $passId & ': more shards failed than the run tolerates; resume the run to try them again' %}",
+    Cause: "{% 'pass ' & $passId & ': ' & $states.input.Cause & '; resume the run to try the failed shards again' %}",
   },
 };
 

@@ -5,7 +5,7 @@ import aslValidator from "asl-validator";
 import { MAX_HISTORY_EVENTS } from "../functions/adapters/asl/limits.ts";
 import { type LocalOrchestrator, openOrchestrator } from "../functions/adapters/asl/orchestrator.ts";
 import { loopDefinition } from "../shared/loop.ts";
-import type { WorkerName } from "../shared/loop-stages.ts";
+import { IN_PROCESS_LIMITS, LOOP_LIMITS, type LoopRefs, type WorkerName } from "../shared/loop-stages.ts";
 import type { Execution, Json } from "../shared/ports/orchestrator.ts";
 import {
   DispatchInput,
@@ -20,10 +20,11 @@ import { memoryObjects, NamedError, type Objects } from "./adapters/asl/bench.ts
 import { VirtualClock } from "./adapters/asl/virtual-clock.ts";
 
 const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate"];
-const definition = loopDefinition({
+const REFS: LoopRefs = {
   functions: Object.fromEntries(WORKERS.map((name) => [name, name])) as Record<WorkerName, string>,
   bucket: "bucket",
-});
+};
+const definition = loopDefinition(REFS);
 
 type World = {
   prepared?: Partial<PrepareResult>;
@@ -132,10 +133,12 @@ class TestRun {
 
 const stages = (passId: string) => ["generate", "divide", "question", "score"].map((stage) => `${passId} ${stage}`);
 
-test("asl-validator finds nothing wrong with the loop", () => {
-  const { isValid, errorsText } = aslValidator(JSON.parse(JSON.stringify(definition)));
-  assert.ok(isValid, errorsText("\n"));
-});
+for (const limits of [LOOP_LIMITS, IN_PROCESS_LIMITS]) {
+  test(`asl-validator finds nothing wrong with the loop ${limits === LOOP_LIMITS ? "on AWS" : "in process"}`, () => {
+    const { isValid, errorsText } = aslValidator(JSON.parse(JSON.stringify(loopDefinition({ ...REFS, limits }))));
+    assert.ok(isValid, errorsText("\n"));
+  });
+}
 
 test("two rounds run base evaluation, stages, pairs, training, selection and evaluation in order", async () => {
   const run = new TestRun({});
@@ -225,7 +228,7 @@ test("a shard is tried again with a higher attempt, and its failure is tolerated
   const broken = new TestRun({ prepared, shards: 3, onDispatch: failing("s1") });
   const { status, error } = await broken.execution();
   assert.deepEqual([status, error?.error], ["FAILED", "Run.TooManyShardsFailed"]);
-  assert.match(error?.cause ?? "", /1\.train/);
+  assert.match(error?.cause ?? "", /pass 1\.train: 1 of 3 items failed.*Shard\.Broken/);
 });
 
 test("a round that compares two checkpoints takes so few events that a hundred rounds fit into one execution", async () => {

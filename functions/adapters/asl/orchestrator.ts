@@ -29,7 +29,10 @@ export type OrchestratorParts = {
 
 /** An Orchestrator whose executions live in this process. */
 export interface LocalOrchestrator extends Orchestrator {
-  /** Goes on with every execution a crash or `close` left running; call once after opening. Gives their ids. */
+  /**
+   * Goes on with every execution a crash or `close` left running, and gives their ids. To go on with one alone, start it
+   * again under its name.
+   */
   resume(): Promise<string[]>;
   /** The execution once it has ended. Rejects when the interpreter itself broke, e.g. on a full disk. */
   settled(executionId: string): Promise<Execution>;
@@ -59,6 +62,7 @@ class AslOrchestrator implements LocalOrchestrator {
   readonly #name: string;
   readonly #live = new Map<string, Live>();
   readonly #closeDatabase: () => void;
+  #closed = false;
 
   constructor(parts: OrchestratorParts) {
     const { definition, functions, objects, clock, name = "loop", random = Math.random } = parts;
@@ -83,6 +87,7 @@ class AslOrchestrator implements LocalOrchestrator {
     const known = store.execution(executionId);
     if (known !== undefined) {
       const same = known.status === "RUNNING" && canonicalJson(known.input) === canonicalJson(input);
+      if (same && !this.#live.has(executionId)) this.#launch(executionId);
       return { outcome: same ? ("started" as const) : ("name_taken" as const), executionId };
     }
     this.#create({ id: executionId, name, input });
@@ -177,6 +182,8 @@ class AslOrchestrator implements LocalOrchestrator {
 
   async complete(...[token, report]: Parameters<Orchestrator["complete"]>) {
     const { store, tokens, clock } = this.#runtime;
+    // a report that comes too late for this process is not lost: its worker is called again by the next
+    if (this.#closed) return { outcome: "not_waiting" as const };
     if (report.kind === "heartbeat") {
       const { waiting, report: earlier } = store.reportOf(token);
       tokens.beat(token, clock.now());
@@ -200,11 +207,15 @@ class AslOrchestrator implements LocalOrchestrator {
     const execution = await this.describe(executionId);
     if (execution === undefined) throw new RangeError(`there is no execution "${executionId}"`);
     if (execution.status === "RUNNING")
-      throw new Error(`"${executionId}" was left running by another process: call resume() first`);
+      throw new Error(
+        `"${executionId}" was left running and nobody works on it: start it again under its name, or call resume()`,
+      );
     return execution;
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     const live = [...this.#live.values()];
     for (const { stop } of live) stop.abort();
     await Promise.allSettled(live.map(({ done }) => done));

@@ -133,6 +133,27 @@ test("a restart calls the worker again with the same token; a report that came b
   assert.equal(after.tokens.length, 1);
 });
 
+test("starting an execution again under its name goes on with that one only; a closed orchestrator takes no reports", async () => {
+  const database = new DatabaseSync(":memory:");
+  const before = holding({}, { database });
+  await before.orchestrator.start({ name: "a", input: {} });
+  const { executionId: other } = await before.orchestrator.start({ name: "b", input: {} });
+  const token = await before.waitForToken();
+  await before.waitForToken(2);
+  await before.orchestrator.close();
+  assert.deepEqual(await before.orchestrator.complete(token, { kind: "success", output: 1 }), {
+    outcome: "not_waiting",
+  });
+
+  const after = holding({}, { database });
+  const { outcome, executionId } = await after.orchestrator.start({ name: "a", input: {} });
+  assert.deepEqual([outcome, await after.waitForToken()], ["started", token]);
+  await after.orchestrator.complete(token, { kind: "success", output: 2 });
+  assert.equal((await after.orchestrator.settled(executionId)).output, 2);
+  assert.equal(after.tokens.length, 1);
+  await assert.rejects(after.orchestrator.settled(other), /nobody works on it/);
+});
+
 test("stopping voids the tokens, fires the workers' signals and keeps the reason", async () => {
   let signal: AbortSignal | undefined;
   const states = {
