@@ -58,13 +58,20 @@ export function bandChart(
   const top = floor + above(heights.map((height) => height - floor));
   const ceiling = unit === "percent" ? Math.min(100, top) : top;
   const color = good ? "var(--good)" : "var(--bad)";
+  const rounds = [...new Set(sampled.map(({ round }) => round))];
   const ends = sampled.filter((_, index) => index === 0 || index === sampled.length - 1);
   return draw(label, {
     height: 180,
     marginLeft: 34,
     marginRight: 22,
     marginTop: 18,
-    x: { domain: roundsOf(sampled), type: "point", tickFormat: roundName, label: null },
+    x: {
+      domain: rounds,
+      ticks: rounds.filter((_, at) => at % Math.ceil(rounds.length / 12) === 0),
+      type: "point",
+      tickFormat: roundName,
+      label: null,
+    },
     y: { domain: [floor, ceiling], grid: true, ticks: 4, label: null, tickFormat: (tick: number) => `${tick}` },
     marks: [
       Plot.areaY(sampled, { x: "round", y1: "low", y2: "high", fill: color, fillOpacity: 0.16 }),
@@ -84,8 +91,6 @@ export function bandChart(
     ],
   });
 }
-
-const roundsOf = (points: readonly { round: number }[]) => [...new Set(points.map(({ round }) => round))];
 
 /** One model or control: its figure and interval. */
 export type ForestRow = { label: string; value: number; low: number; high: number; emphasis: boolean };

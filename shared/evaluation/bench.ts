@@ -11,7 +11,7 @@ export type Mention = { word: string; object: string };
  * `malformed`: outside the grammar the bench understands; a bench for free text never says so.
  * `duplicate`: says the same as an earlier sentence of the same answer.
  */
-export type Sentence = { text: string; malformed: boolean; duplicate: boolean };
+type Sentence = { text: string; malformed: boolean; duplicate: boolean };
 
 /** The part of a sample that a bench looks at: pairs carry it as well. */
 export type Subject = Pick<Submitted, "sampleId" | "question" | "metadata">;

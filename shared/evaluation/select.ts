@@ -13,7 +13,7 @@ export type SelectTolerance = {
 };
 
 // our choice: about one standard error of a split of 150 images with 3 answers each, so that noise alone seldom refuses
-export const SELECT_TOLERANCE: SelectTolerance = { recall: 0.02, words: 0.05, malformed: 0.02 };
+const SELECT_TOLERANCE: SelectTolerance = { recall: 0.02, words: 0.05, malformed: 0.02 };
 
 export type Compared = { checkpoint: string; step: number; metrics: MetricSet };
 

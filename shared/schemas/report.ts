@@ -7,7 +7,7 @@ import { Checkpoint, RunState, SampleState, StageName } from "./rows.ts";
 const Count = z.int().min(0);
 
 /** One optimiser step, or the mean of several; rewards in nats times beta. */
-export const CurvePoint = z.strictObject({
+const CurvePoint = z.strictObject({
   step: Count,
   epoch: z.number().min(0),
   loss: z.number(),
@@ -17,7 +17,6 @@ export const CurvePoint = z.strictObject({
   rejected_reward: z.number(),
   learning_rate: z.number().min(0),
 });
-export type CurvePoint = z.infer<typeof CurvePoint>;
 
 export const TrainingReport = z.discriminatedUnion("outcome", [
   z.strictObject({
@@ -74,7 +73,7 @@ export const StageReport = z.strictObject({
 export type StageReport = z.infer<typeof StageReport>;
 
 /** How the round's pairs came about and how long their sides are. */
-export const PairingReport = z.strictObject({
+const PairingReport = z.strictObject({
   /** Samples with at least one pair. */
   samples: Count,
   chosen_words: z.number().min(0).nullable(),
@@ -82,7 +81,6 @@ export const PairingReport = z.strictObject({
   /** Candidate pairs left out, by reason. */
   dropped: z.record(z.string(), Count),
 });
-export type PairingReport = z.infer<typeof PairingReport>;
 
 export const RoundReport = z.strictObject({
   round: z.int().min(1),
@@ -130,7 +128,7 @@ export const Comparison = z.strictObject({
 });
 export type Comparison = z.infer<typeof Comparison>;
 
-export const RunReport = z.strictObject({
+const RunReport = z.strictObject({
   id: z.string(),
   name: z.string(),
   state: RunState,

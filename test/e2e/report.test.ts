@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { reportHtml } from "../../functions/report/html.ts";
-import { examples, fullReport } from "../report/fixtures.ts";
+import { examples, fullReport, hostilePage } from "../report/fixtures.ts";
 
 const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const skip = existsSync(EXECUTABLE) ? false : `no browser at ${EXECUTABLE}: install chromium, or name one in CHROMIUM`;
@@ -23,13 +23,19 @@ const FLAGS = [
 let browser: Browser;
 let folder: string;
 let address: string;
+let hostileAddress: string;
+
+async function stored(name: string, page: string): Promise<string> {
+  await writeFile(join(folder, name), page);
+  return pathToFileURL(join(folder, name)).href;
+}
 
 before(async () => {
   if (skip) return;
   folder = await mkdtemp(join(tmpdir(), "rlaifv-report-"));
-  const file = join(folder, "report.html");
-  await writeFile(file, reportHtml(fullReport(), examples()));
-  address = pathToFileURL(file).href;
+  const hostile = hostilePage();
+  address = await stored("report.html", reportHtml(fullReport(), examples()));
+  hostileAddress = await stored("hostile.html", reportHtml(hostile.report, hostile.examples));
   browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS });
 });
 
@@ -42,13 +48,13 @@ after(async () => {
 type View = { width: number; height?: number; scheme?: "light" | "dark" };
 type Seen = { page: Page; complaints: string[]; requests: string[] };
 
-async function open({ width, height = 900, scheme = "light" }: View): Promise<Seen> {
+async function open({ width, height = 900, scheme = "light" }: View, url = address): Promise<Seen> {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
   const seen: Seen = { page, complaints: [], requests: [] };
   page.on("console", (message) => seen.complaints.push(message.text()));
   page.on("pageerror", (error) => seen.complaints.push(String(error)));
   page.on("request", (request) => seen.requests.push(request.url()));
-  await page.goto(address);
+  await page.goto(url);
   return seen;
 }
 
@@ -96,6 +102,18 @@ test("the numbers under a chart open by keyboard", { skip }, async () => {
 
 test("nothing runs out of a phone's screen", { skip }, async () => {
   const { page } = await open({ width: 360, height: 740 });
+  assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 360);
+  await page.close();
+});
+
+test("texts that try to break out run nothing, load nothing and do not widen the page", { skip }, async () => {
+  const { page, complaints, requests } = await open({ width: 360, height: 740 }, hostileAddress);
+  assert.deepEqual(complaints, []);
+  assert.deepEqual(
+    requests.filter((url) => url !== hostileAddress && !url.startsWith("data:")),
+    [],
+  );
+  assert.equal(await page.locator("script, iframe, [onerror], [onload], [onmouseover]").count(), 0);
   assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 360);
   await page.close();
 });

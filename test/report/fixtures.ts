@@ -228,3 +228,44 @@ export function examples(amount = 12, picture: ExampleImage = image): ReportExam
   const pair = { pairId: "pr_1", round: 1, question, image: picture, chosen: aligned, rejected: base };
   return { heldOut, pairs: amount === 0 ? [] : [pair, { ...pair, pairId: "pr_2", round: 2 }] };
 }
+
+const HOSTILE = [
+  `<script>alert(1)</script>`,
+  `"><img src=x onerror=alert(1)>`,
+  `</style></svg></title><iframe src="https://example.org">`,
+  `' onmouseover='alert(1)`,
+  `\u0000\u001b[31m\ud800`,
+  "&lt;b&gt; &amp;amp;",
+];
+
+/** A report in which every free text, also the addresses of pictures, tries to break out. */
+export function hostilePage(): { report: Report; examples: ReportExamples; text: string } {
+  const text = HOSTILE.join(" ");
+  const answer = exampleAnswer([text, "rejected", 0.1, false]);
+  const unplaced = { ...answer, text: "x".repeat(500) };
+  const url = `https://example.org/x.png" onload="alert(1)`;
+  const full = fullReport();
+  const report = {
+    ...full,
+    run: { ...full.run, name: text, id: text, reason: text, state: "failed" as const, code_version: text },
+    config: { ...full.config, policy: { ...full.config.policy, model: text } },
+    rounds: full.rounds.map((one) => ({
+      ...one,
+      losses: { [text]: 3 },
+      checkpoint: { ...one.checkpoint!, id: text, sha256: text },
+      selection: { ...one.selection!, reason: text },
+    })),
+    warnings: [text],
+  };
+  const hostileImage = { ...image, url };
+  const held = {
+    sampleId: text,
+    question: text,
+    image: hostileImage,
+    objects: [text],
+    base: answer,
+    aligned: unplaced,
+  };
+  const pair = { pairId: text, round: 1, question: text, image: hostileImage, chosen: answer, rejected: unplaced };
+  return { report, examples: { heldOut: [held], pairs: [pair] }, text };
+}

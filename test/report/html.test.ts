@@ -6,7 +6,7 @@ import { reportHtml } from "../../functions/report/html.ts";
 import { escapeHtml, html } from "../../functions/report/markup.ts";
 import { sha256Hex } from "../../shared/ids.ts";
 import { Report } from "../../shared/schemas/report.ts";
-import { datasetReport, emptyReport, exampleAnswer, examples, fullReport, image } from "./fixtures.ts";
+import { datasetReport, emptyReport, exampleAnswer, examples, fullReport, hostilePage } from "./fixtures.ts";
 
 const NONE = { heldOut: [], pairs: [] };
 const page = (markup: string) => parseHTML(markup).document;
@@ -110,44 +110,10 @@ test("the page says when a control speaks against the result", () => {
   assert.match(refuted[0]!, /Saying less does not explain it/);
 });
 
-const HOSTILE = [
-  `<script>alert(1)</script>`,
-  `"><img src=x onerror=alert(1)>`,
-  `</style></svg></title><iframe src="https://example.org">`,
-  `' onmouseover='alert(1)`,
-  `\u0000\u001b[31m\ud800`,
-  "&lt;b&gt; &amp;amp;",
-];
-
 test("whatever a model, a manifest or a config says stays text", () => {
-  const text = HOSTILE.join(" ");
-  const answer = exampleAnswer([text, "rejected", 0.1, false]);
-  const unplaced = { ...answer, text };
-  const url = `https://example.org/x.png" onload="alert(1)`;
-  const report = fullReport();
-  const hostile = {
-    ...report,
-    run: { ...report.run, name: text, id: text, reason: text, state: "failed" as const, code_version: text },
-    config: { ...report.config, policy: { ...report.config.policy, model: text } },
-    rounds: report.rounds.map((round) => ({
-      ...round,
-      losses: { [text]: 3 },
-      checkpoint: { ...round.checkpoint!, id: text, sha256: text },
-      selection: { ...round.selection!, reason: text },
-    })),
-    warnings: [text],
-  };
-  const held = {
-    sampleId: text,
-    question: text,
-    image: { ...image, url },
-    objects: [text],
-    base: answer,
-    aligned: unplaced,
-  };
-  const pair = { pairId: text, round: 1, question: text, image: { ...image, url }, chosen: answer, rejected: unplaced };
-  const markup = reportHtml(hostile, { heldOut: [held], pairs: [pair] });
-  const clean = reportHtml(report, { heldOut: examples(1).heldOut, pairs: [examples(1).pairs[0]!] });
+  const { report, examples: shown, text } = hostilePage();
+  const markup = reportHtml(report, shown);
+  const clean = reportHtml(fullReport(), { heldOut: examples(1).heldOut, pairs: [examples(1).pairs[0]!] });
   assert.deepEqual(all(markup, "script, iframe, object, embed, base, form"), []);
   assert.equal(all(markup, "img").length, all(clean, "img").length);
   const attributes = all(markup, "*").flatMap((element) => element.getAttributeNames());
