@@ -12,7 +12,7 @@ export type SelectTolerance = {
   malformed: number;
 };
 
-// our choice: about one standard error of a split of 150 images with 3 answers each, so that noise alone seldom refuses
+// our choice: loose, since selection splits are small and noise alone must seldom refuse a checkpoint
 const SELECT_TOLERANCE: SelectTolerance = { recall: 0.02, words: 0.05, malformed: 0.02 };
 
 export type Compared = { checkpoint: string; step: number; metrics: MetricSet };

@@ -32,7 +32,7 @@ function truncationCheck(truncated: MetricSet | null, aligned: MetricSet): Check
   if (truncated === null) return [];
   const [control, model] = [truncated.response_hallucination, aligned.response_hallucination];
   const apart = control.ci !== null && model.ci !== null && control.ci[0] > model.ci[1];
-  const rest = `the base's answers, shortened to the same number of sentences, still hallucinate in ${percent(control.value)}, the aligned model in ${percent(model.value)}.`;
+  const rest = `the base's answers, shortened until they have no more sentences, still hallucinate in ${percent(control.value)}, the aligned model in ${percent(model.value)}.`;
   return [{ holds: check(control, model, () => apart), text: `Saying less does not explain it: ${rest}` }];
 }
 
