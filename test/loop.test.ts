@@ -17,7 +17,7 @@ import {
   TrainInput,
 } from "../shared/schemas/loop.ts";
 import { memoryObjects, NamedError, type Objects } from "./adapters/asl/bench.ts";
-import { VirtualClock } from "./adapters/asl/virtual-clock.ts";
+import { virtualClock } from "./support/virtual-clock.ts";
 
 const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate"];
 const REFS: LoopRefs = {
@@ -42,7 +42,7 @@ class TestRun {
   readonly calls: string[] = [];
   readonly dispatched: string[] = [];
   readonly objects: Objects = new Map();
-  readonly clock = new VirtualClock();
+  readonly clock = virtualClock();
   readonly orchestrator: LocalOrchestrator;
   readonly world: World;
   #finished = new Set<string>();
@@ -66,7 +66,7 @@ class TestRun {
 
   async execution(name = "run"): Promise<Execution> {
     const { executionId } = await this.orchestrator.start({ name, input: { runId: "demo" } });
-    return this.orchestrator.settled(executionId);
+    return this.clock.run(this.orchestrator.settled(executionId));
   }
 
   #refuseWhenPaused(): void {

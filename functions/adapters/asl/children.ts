@@ -3,7 +3,7 @@ import { Branch, type ChildStart } from "./branch.ts";
 import { INTERRUPTED, Interrupted } from "./errors.ts";
 import type { FrameEnd } from "./store.ts";
 
-export type Children = {
+type Children = {
   count: number;
   concurrency: number;
   /** What child `number` starts with; not asked for children that a run before a crash finished. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Json } from "../../../shared/ports/orchestrator.ts";
 
-export const INVOKE = "arn:aws:states:::lambda:invoke";
+const INVOKE = "arn:aws:states:::lambda:invoke";
 export const INVOKE_AND_WAIT = "arn:aws:states:::lambda:invoke.waitForTaskToken";
 
 const expression = z.string().regex(/^\{%[\s\S]*%\}$/, 'must be a number or an expression "{% … %}"');
@@ -86,7 +86,7 @@ export interface Machine {
   StartAt: string;
   States: Record<string, State>;
 }
-export interface Processor extends Machine {
+interface Processor extends Machine {
   ProcessorConfig: { Mode: "INLINE" } | { Mode: "DISTRIBUTED"; ExecutionType: "STANDARD" };
 }
 /** A whole state machine as it runs here; defaults are filled in. */
@@ -150,13 +150,13 @@ const MapState = z.strictObject({
   ItemProcessor: Processor,
 });
 
-export type PassState = z.infer<typeof PassState>;
+type PassState = z.infer<typeof PassState>;
 export type WaitState = z.infer<typeof WaitState>;
 export type ChoiceState = z.infer<typeof ChoiceState>;
 export type TaskState = z.infer<typeof TaskState>;
 export type ParallelState = z.infer<typeof ParallelState>;
 export type MapState = z.infer<typeof MapState>;
-export type SucceedState = z.infer<typeof SucceedState>;
+type SucceedState = z.infer<typeof SucceedState>;
 export type FailState = z.infer<typeof FailState>;
 export type State =
   | PassState

@@ -77,7 +77,7 @@ function compile(source: string): jsonata.Expression {
 }
 
 /** The JSONata inside `{% … %}`, or `undefined` for any other text. */
-export function expressionIn(text: string): string | undefined {
+function expressionIn(text: string): string | undefined {
   return text.startsWith("{%") && text.endsWith("%}") && text.length >= 4 ? text.slice(2, -2).trim() : undefined;
 }
 

@@ -5,11 +5,9 @@ import { StatesError } from "./errors.ts";
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 export const MAX_HISTORY_EVENTS = 25_000;
 /** All variables of one scope together; a single one, and one Assign, may have MAX_PAYLOAD_BYTES. */
-export const MAX_VARIABLES_BYTES = 10 * 1024 * 1024;
+const MAX_VARIABLES_BYTES = 10 * 1024 * 1024;
 export const MAX_INLINE_CONCURRENCY = 40;
 export const MAX_DISTRIBUTED_CONCURRENCY = 10_000;
-/** AWS's default where TimeoutSeconds is left out. */
-export const MAX_SECONDS = 99_999_999;
 
 export const jsonBytes = (value: Json): number => Buffer.byteLength(JSON.stringify(value));
 

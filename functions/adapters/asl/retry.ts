@@ -2,7 +2,7 @@
 import type { Catcher, Retrier } from "./definition.ts";
 import { errorMatches } from "./errors.ts";
 
-export type Recovery =
+type Recovery =
   | { outcome: "retry"; retries: number[]; delayMs: number }
   | { outcome: "caught"; catcher: Catcher }
   | { outcome: "failed" };

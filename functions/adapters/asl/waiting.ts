@@ -20,7 +20,7 @@ export async function sleepUntil(clock: Clock, at: number, signal: AbortSignal):
 }
 
 /** Rejects with Interrupted when the signal fires. `release` must be called in the end. */
-export function interruption(signal: AbortSignal): { promise: Promise<never>; release: () => void } {
+function interruption(signal: AbortSignal): { promise: Promise<never>; release: () => void } {
   const { promise, reject } = Promise.withResolvers<never>();
   const fire = () => reject(INTERRUPTED);
   if (signal.aborted) fire();

@@ -1,8 +1,12 @@
 /** A small bench on which tests run state machines: memory, virtual time, and the two lines every one needs. */
 import { DatabaseSync } from "node:sqlite";
-import { type OrchestratorParts, openOrchestrator } from "../../../functions/adapters/asl/orchestrator.ts";
+import {
+  type LocalOrchestrator,
+  type OrchestratorParts,
+  openOrchestrator,
+} from "../../../functions/adapters/asl/orchestrator.ts";
 import type { Execution, Json } from "../../../shared/ports/orchestrator.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { virtualClock } from "../../support/virtual-clock.ts";
 
 export type Objects = Map<string, string>;
 
@@ -21,10 +25,11 @@ export function memoryObjects(objects: Objects): OrchestratorParts["objects"] {
 
 export type BenchParts = Partial<OrchestratorParts> & { objectsMap?: Objects };
 
+/** `settled` lets virtual time run until the execution has ended. */
 export function bench(states: { [name: string]: Json }, { objectsMap = new Map(), ...parts }: BenchParts = {}) {
-  const clock = new VirtualClock();
+  const clock = virtualClock(Date.parse("2026-11-23T00:00:00Z"));
   const startAt = Object.keys(states)[0]!;
-  const orchestrator = openOrchestrator({
+  const opened = openOrchestrator({
     database: new DatabaseSync(":memory:"),
     definition: { QueryLanguage: "JSONata", StartAt: startAt, States: states },
     functions: {},
@@ -33,6 +38,16 @@ export function bench(states: { [name: string]: Json }, { objectsMap = new Map()
     random: () => 0.5,
     ...parts,
   });
+  const orchestrator: LocalOrchestrator = {
+    start: (run) => opened.start(run),
+    describe: (id) => opened.describe(id),
+    stop: (id, reason) => opened.stop(id, reason),
+    history: (id, page) => opened.history(id, page),
+    complete: (token, report) => opened.complete(token, report),
+    resume: () => opened.resume(),
+    settled: (id) => clock.run(opened.settled(id)),
+    close: () => opened.close(),
+  };
   return { clock, orchestrator, objects: objectsMap };
 }
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openOrchestrator } from "../../../functions/adapters/asl/orchestrator.ts";
 import { contractDefinition, orchestratorContract } from "../../contract/orchestrator.ts";
+import { virtualClock } from "../../support/virtual-clock.ts";
 import { memoryObjects } from "./bench.ts";
-import { VirtualClock } from "./virtual-clock.ts";
 
 orchestratorContract("the interpreter", async () => {
   const folder = await mkdtemp(join(tmpdir(), "asl-contract-"));
@@ -18,7 +18,7 @@ orchestratorContract("the interpreter", async () => {
     definition: contractDefinition("hold"),
     functions: { hold },
     objects: memoryObjects(new Map()),
-    clock: new VirtualClock(),
+    clock: virtualClock(),
   });
   return {
     orchestrator,

@@ -16,8 +16,11 @@ function holding(fields: { [field: string]: Json } = {}, parts: Parameters<typeo
   };
   const states = { Hold: { ...invokeAndWait("hold"), ...fields, End: true } };
   const made = bench(states, { functions, ...parts });
-  const waitForToken = async (count = 1) => {
+  const tokenCount = async (count: number) => {
     while (tokens.length < count) await turn();
+  };
+  const waitForToken = async (count = 1) => {
+    await (count === 1 ? tokenCount(1) : made.clock.run(tokenCount(count)));
     return tokens[count - 1]!;
   };
   return { ...made, tokens, waitForToken };
