@@ -51,16 +51,19 @@ export function encode(text: string): Encoded {
   return encoded;
 }
 
+const isSpecial = (id: number): boolean => id < SPECIAL.length;
+const isMark = (id: number): boolean => (MARKS as readonly string[]).includes(VOCABULARY[id]!);
+
 /** The text that a token adds after `before`: marks and endings stick to the word, sentences start with a capital. */
 export function pieceOf(id: number, before: number | undefined): string {
+  if (isSpecial(id)) return "";
   const token = VOCABULARY[id]!;
-  if ((SPECIAL as readonly string[]).includes(token)) return "";
-  const afterMark = before !== undefined && (MARKS as readonly string[]).includes(VOCABULARY[before]!);
-  const starts = before === undefined || afterMark;
-  if (token === PLURAL) return before === undefined ? "s" : afterMark ? " s" : "s";
-  if ((MARKS as readonly string[]).includes(token)) return token;
-  const word = starts ? token[0]!.toUpperCase() + token.slice(1) : token;
-  return before === undefined ? word : ` ${word}`;
+  const first = before === undefined || isSpecial(before);
+  const afterMark = !first && isMark(before);
+  if (token === PLURAL) return afterMark ? " s" : "s";
+  if (isMark(id)) return token;
+  const word = first || afterMark ? token[0]!.toUpperCase() + token.slice(1) : token;
+  return first ? word : ` ${word}`;
 }
 
 /** Plain English from tokens. Encoding it again gives the same tokens. */
