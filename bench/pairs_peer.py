@@ -85,23 +85,24 @@ def build(answers, labels, origin_file):
     return pairs
 
 
-def within(pair, ratio):
-    chosen, rejected = len(pair["chosen"].split()), len(pair["rejected"].split())
-    return (rejected - chosen) / rejected <= ratio and pair["chosen"].strip() != pair["rejected"].strip()
-
-
 def balanced(pairs):
+    lengths = [(len(pair["chosen"].split()), len(pair["rejected"].split())) for pair in pairs]
+    different = [pair["chosen"].strip() != pair["rejected"].strip() for pair in pairs]
     best = None
     for step in range(50):
-        kept = [pair for pair in pairs if within(pair, step * 0.02)]
+        kept = [
+            at
+            for at, (chosen, rejected) in enumerate(lengths)
+            if different[at] and (rejected - chosen) / rejected <= step * 0.02
+        ]
         if not kept:
             continue
-        chosen = sum(len(pair["chosen"].split()) for pair in kept) / len(kept)
-        rejected = sum(len(pair["rejected"].split()) for pair in kept) / len(kept)
+        chosen = sum(lengths[at][0] for at in kept) / len(kept)
+        rejected = sum(lengths[at][1] for at in kept) / len(kept)
         objective = abs(chosen - rejected) / rejected
         if best is None or objective < best[0]:
             best = (objective, kept)
-    return best[1] if best else []
+    return [pairs[at] for at in best[1]] if best else []
 
 
 def main():
