@@ -2,11 +2,12 @@
  * The alignment loop as one state machine (Amazon States Language, JSONata). The same JSON runs on Step Functions and in
  * process (functions/adapters/asl).
  *
- * A *pass* is one walk of a set of samples through the four model stages: `0.evaluate` (the base model), `<round>.train`,
- * `<round>.select-<step>` (one per compared checkpoint) and `<round>.evaluate`. The stages stand here once, for all passes:
+ * A *pass* is one walk of a set of samples through the four model stages: `<round>.train`, `<round>.select-<step>` (one
+ * per compared checkpoint), `<round>.evaluate` and `<round>.greedy`; round 0 is the base model. The stages stand here once,
+ * for all passes; those that follow each other wait in `$queue`:
  *
- *     Prepare ─► [0.evaluate] ─► More rounds? ─► <round>.train ─► Pair ─► Train ─► select passes ─► Select ─► <round>.evaluate ─► Evaluate ─┐
- *                                     ▲────────────────────────────────────────────────────────────────────────────────────────────────────┘
+ *     Prepare ─► [base passes ─► Evaluate] ─► More rounds? ─► train pass ─► Pair ─► Train ─► select passes ─► Select ─► reported passes ─► Evaluate ─┐
+ *                                                  ▲───────────────────────────────────────────────────────────────────────────────────────────────┘
  *
  * Resuming is starting again: a new execution with the same `{ runId }`. `prepare` says with which round to begin, `plan`
  * lists only the shards that are not done, and the other workers give back what they made before. A new execution also
@@ -49,7 +50,13 @@ function preparation(refs: LoopRefs): Record<string, State> {
     },
     "Evaluate the base?": {
       Type: "Choice",
-      Choices: [{ Condition: "{% $evaluateBase %}", Assign: { passId: "0.evaluate" }, Next: "Plan generate" }],
+      Choices: [
+        {
+          Condition: "{% $count($basePasses) > 0 %}",
+          Assign: { queue: "{% $basePasses %}", next: 0 },
+          Next: "More passes?",
+        },
+      ],
       Default: "More rounds?",
     },
     "More rounds?": {
@@ -71,11 +78,20 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
   return {
     "Which pass?": {
       Type: "Choice",
+      Choices: [{ Condition: "{% $contains($passId, '.train') %}", Next: "Pair" }],
+      Default: "More passes?",
+    },
+    "More passes?": {
+      Type: "Choice",
       Choices: [
-        { Condition: "{% $contains($passId, '.train') %}", Next: "Pair" },
-        { Condition: "{% $contains($passId, '.select-') %}", Next: "More checkpoints?" },
+        {
+          Condition: "{% $next < $count($queue) %}",
+          Assign: { passId: "{% $queue[$next] %}", next: "{% $next + 1 %}" },
+          Next: "Plan generate",
+        },
+        { Condition: "{% $contains($passId, '.greedy') %}", Next: "Evaluate" },
       ],
-      Default: "Evaluate",
+      Default: "Select",
     },
     Pair: {
       ...call(refs.functions.pair, PASS),
@@ -92,26 +108,15 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
         timeout: limits.trainTimeoutSeconds,
         heartbeat: limits.trainHeartbeatSeconds,
       }),
-      Assign: { selectPasses: "{% $states.result.selectPasses %}", compared: 0 },
+      Assign: { queue: "{% $states.result.selectPasses %}", next: 0 },
       Output: { trained: "{% $states.result.trained %}" },
       Catch: [{ ErrorEquals: [RUN_PAUSED], Next: "Paused" }],
       Next: "Trained?",
     },
     "Trained?": {
       Type: "Choice",
-      Choices: [{ Condition: "{% $states.input.trained %}", Next: "More checkpoints?" }],
+      Choices: [{ Condition: "{% $states.input.trained %}", Next: "More passes?" }],
       Default: "More rounds?",
-    },
-    "More checkpoints?": {
-      Type: "Choice",
-      Choices: [
-        {
-          Condition: "{% $compared < $count($selectPasses) %}",
-          Assign: { passId: "{% $selectPasses[$compared] %}", compared: "{% $compared + 1 %}" },
-          Next: "Plan generate",
-        },
-      ],
-      Default: "Select",
     },
     Select: { ...call(refs.functions.select, PASS), Output: {}, Next: "Evaluate this round?" },
     "Evaluate this round?": {
@@ -119,8 +124,8 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
       Choices: [
         {
           Condition: "{% $hasEvaluation %}",
-          Assign: { passId: "{% $string($thisRound) & '.evaluate' %}" },
-          Next: "Plan generate",
+          Assign: { queue: "{% [$string($thisRound) & '.evaluate', $string($thisRound) & '.greedy'] %}", next: 0 },
+          Next: "More passes?",
         },
       ],
       Default: "More rounds?",

@@ -78,7 +78,7 @@ class TestRun {
     const defaults = {
       firstRound: 1,
       rounds: 2,
-      evaluateBase: true,
+      basePasses: ["0.select-0", "0.evaluate", "0.greedy"],
       hasTrainer: true,
       hasEvaluation: true,
       maxConcurrency: 2,
@@ -151,15 +151,21 @@ test("two rounds run base evaluation, stages, pairs, training, selection and eva
     ...stages(`${n}.select-14`),
     `${n}.select-14 select`,
     ...stages(`${n}.evaluate`),
-    `${n}.evaluate evaluate`,
+    ...stages(`${n}.greedy`),
+    `${n}.greedy evaluate`,
   ];
   assert.deepEqual([status, LoopOutput.parse(output)], ["SUCCEEDED", { runId: "demo", status: "finished", round: 2 }]);
-  assert.deepEqual(run.calls, [...stages("0.evaluate"), "0.evaluate evaluate", ...round(1), ...round(2)]);
-  assert.equal(run.dispatched.length, 3 * 4 * 9);
+  assert.deepEqual(run.calls, [
+    ...["0.select-0", "0.evaluate", "0.greedy"].flatMap(stages),
+    "0.greedy evaluate",
+    ...round(1),
+    ...round(2),
+  ]);
+  assert.equal(run.dispatched.length, 3 * 4 * (3 + 2 * 5));
 });
 
 test("a run without trainer and evaluation makes pairs only", async () => {
-  const run = new TestRun({ prepared: { hasTrainer: false, evaluateBase: false, hasEvaluation: false } });
+  const run = new TestRun({ prepared: { hasTrainer: false, basePasses: [], hasEvaluation: false } });
   assert.equal((await run.execution()).status, "SUCCEEDED");
   assert.deepEqual(
     run.calls,
@@ -168,7 +174,7 @@ test("a run without trainer and evaluation makes pairs only", async () => {
 });
 
 test("a round without pairs, and one with too few of them, leave the policy as it is", async () => {
-  const prepared = { evaluateBase: false, rounds: 1 };
+  const prepared = { basePasses: [], rounds: 1 };
   const [none, few] = [
     new TestRun({ prepared, pairs: 0 }),
     new TestRun({ prepared, trained: false, selectPasses: [] }),
@@ -179,19 +185,20 @@ test("a round without pairs, and one with too few of them, leave the policy as i
 });
 
 test("without checkpoints to compare, selection follows training at once", async () => {
-  const run = new TestRun({ prepared: { evaluateBase: false, rounds: 1 }, selectPasses: [] });
+  const run = new TestRun({ prepared: { basePasses: [], rounds: 1 }, selectPasses: [] });
   await run.execution();
   assert.deepEqual(run.calls.slice(4), [
     "1.train pair",
     "1.train train",
     "1.train select",
     ...stages("1.evaluate"),
-    "1.evaluate evaluate",
+    ...stages("1.greedy"),
+    "1.greedy evaluate",
   ]);
 });
 
 test("a run with nothing left to do finishes at once", async () => {
-  const run = new TestRun({ prepared: { firstRound: 3, evaluateBase: false } });
+  const run = new TestRun({ prepared: { firstRound: 3, basePasses: [] } });
   assert.deepEqual((await run.execution()).output, { runId: "demo", status: "finished", round: 2 });
   assert.deepEqual(run.calls, []);
 });
@@ -199,7 +206,7 @@ test("a run with nothing left to do finishes at once", async () => {
 test("a spent budget ends the execution as paused, and starting again does only what is left", async () => {
   let budget = 5;
   const run = new TestRun({
-    prepared: { evaluateBase: false, hasTrainer: false, hasEvaluation: false, rounds: 1 },
+    prepared: { basePasses: [], hasTrainer: false, hasEvaluation: false, rounds: 1 },
     paused: () => budget <= 0,
     onDispatch: () => {
       budget -= 1;
@@ -221,7 +228,7 @@ test("a shard is tried again with a higher attempt, and its failure is tolerated
     attempts.push(input.attempt);
     throw new NamedError(attempts.length < 3 ? "Worker.Retryable" : "Shard.Broken");
   };
-  const prepared = { evaluateBase: false, hasTrainer: false, rounds: 1 };
+  const prepared = { basePasses: [], hasTrainer: false, rounds: 1 };
   const tolerated = new TestRun({ prepared, shards: 10, onDispatch: failing("s4") });
   assert.equal((await tolerated.execution()).status, "SUCCEEDED");
   assert.deepEqual(attempts, [0, 1, 2]);
@@ -231,9 +238,9 @@ test("a shard is tried again with a higher attempt, and its failure is tolerated
   assert.match(error?.cause ?? "", /pass 1\.train: 1 of 3 items failed.*Shard\.Broken/);
 });
 
-test("a round that compares two checkpoints takes so few events that a hundred rounds fit into one execution", async () => {
-  const run = new TestRun({ shards: 1, prepared: { evaluateBase: false } });
+test("a round that compares two checkpoints takes so few events that fifty rounds fit into one execution", async () => {
+  const run = new TestRun({ shards: 1, prepared: { basePasses: [] } });
   const { id } = await run.execution();
   const events = await run.orchestrator.history(id, { after: 0, limit: 1000 });
-  assert.ok(events.length / 2 < MAX_HISTORY_EVENTS / 100, `${events.length} events for two rounds`);
+  assert.ok(events.length / 2 < MAX_HISTORY_EVENTS / 50, `${events.length} events for two rounds`);
 });

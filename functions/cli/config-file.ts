@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { z } from "zod";
+import { type PresetConfig, withPresets } from "../../shared/presets.ts";
 import { type DataRef, RunConfig } from "../../shared/schemas/config.ts";
 import { UserError } from "./errors.ts";
 
@@ -18,13 +19,31 @@ export async function readConfigFile(path: string): Promise<RunConfig> {
     const line = text.slice(0, first.offset).split("\n").length;
     throw new UserError(`${path}:${line}: ${printParseErrorCode(first.error)}`, { fix: "mend the JSON at this line" });
   }
-  const parsed = RunConfig.safeParse(value);
+  const parsed = RunConfig.safeParse(withKnownPresets(value));
   if (!parsed.success) {
     throw new UserError(`${path}:\n${z.prettifyError(parsed.error)}`, {
       fix: 'mend these fields; "rlaifv init" writes a config that explains each',
     });
   }
   return withPathsFrom(dirname(path), parsed.data);
+}
+
+/** The shape that presets need; anything else is left to the config's own schema, which says what is wrong. */
+const HasModels = z.looseObject({
+  policy: z.looseObject({}),
+  divider: z.looseObject({}),
+  questioner: z.looseObject({}),
+  labelers: z.array(z.looseObject({})),
+});
+
+function withKnownPresets(value: unknown): unknown {
+  if (!HasModels.safeParse(value).success) return value;
+  try {
+    return withPresets(value as PresetConfig);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(error.message, { fix: 'choose one that "rlaifv models" lists for this role' });
+  }
 }
 
 function withPathsFrom(folder: string, config: RunConfig): RunConfig {

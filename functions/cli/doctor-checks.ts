@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelRef } from "../../shared/schemas/config.ts";
-import { readConfigFile } from "./config-file.ts";
 import { sceneRows } from "../embedded/world/manifest.ts";
 import { checkImage } from "../intake/image-check.ts";
 import { EMBEDDED, embeddedConfig } from "../runtime/embedded-models.ts";
 import { type Local, openLocal } from "../runtime/local.ts";
 import { answeredSample, scoreAnswers } from "../runtime/score-answer.ts";
+import { readConfigFile } from "./config-file.ts";
 
 export type Check = { ok: boolean; what: string; found: string; fix?: string };
 

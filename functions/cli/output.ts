@@ -1,6 +1,9 @@
 /** How commands speak: text for people, one JSON value on stdout with `--json`; everything else goes to stderr. */
 import pc from "picocolors";
 import { z } from "zod";
+import { EngineFailure } from "../adapters/openai/failure.ts";
+import { ExportError } from "../exports/survey.ts";
+import { ManifestError } from "../intake/raw-row.ts";
 import { EXIT, type ExitCode, UserError } from "./errors.ts";
 
 export type Output = {
@@ -19,6 +22,8 @@ export function openOutput(options: { json?: boolean }): Output {
     note: (text) => process.stderr.write(`${text}\n`),
   };
 }
+
+const ENGINE_FIX = 'start or mend that server, then check with "rlaifv doctor --config FILE"';
 
 /** Says what went wrong and what to do; gives the exit code. */
 export function explain(error: unknown, options: { json: boolean }): ExitCode {
@@ -42,6 +47,10 @@ export function explain(error: unknown, options: { json: boolean }): ExitCode {
 
 function asUserError(error: unknown): UserError | undefined {
   if (error instanceof UserError) return error;
+  if (error instanceof EngineFailure) return new UserError(error.message, { fix: ENGINE_FIX, exitCode: EXIT.usage });
+  if (error instanceof ManifestError || error instanceof ExportError) {
+    return new UserError(error.message, { fix: "mend the data and start again", exitCode: EXIT.badData });
+  }
   if (error instanceof z.ZodError)
     return new UserError(z.prettifyError(error), { fix: "mend these fields and start again" });
   return undefined;

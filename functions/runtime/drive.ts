@@ -85,12 +85,14 @@ export async function driveRun(
   return row;
 }
 
-/** Executions of a run are named `<runId>.1`, `.2`, …: each new start after one that ended takes the next number. */
+/**
+ * Executions of a run are named `<runId>.1`, `.2`, …: one that was cut off goes on, and a new start after one that ended
+ * takes the next number.
+ */
 async function continueOrStart(runId: string, loop: LocalOrchestrator): Promise<string> {
-  const running = await loop.resume();
   for (let attempt = 1; ; attempt++) {
     const { outcome, executionId } = await loop.start({ name: `${runId}.${attempt}`, input: { runId } });
-    if (outcome === "started" || running.includes(executionId)) return executionId;
+    if (outcome === "started") return executionId;
   }
 }
 

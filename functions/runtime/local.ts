@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { BoundModel } from "../../shared/answer.ts";
 import { loopDefinition } from "../../shared/loop.ts";
-import { LOOP_LIMITS } from "../../shared/loop-stages.ts";
+import { IN_PROCESS_LIMITS } from "../../shared/loop-stages.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { Clock } from "../../shared/ports/clock.ts";
 import type { Engine, EngineInfo } from "../../shared/ports/engine.ts";
@@ -111,11 +111,11 @@ export function openLoop(local: Local, options: { emit: EventSink; signal: Abort
   const workers = { prepare, plan, dispatch, pair, train, evaluate, select };
   const names = Object.keys(workers) as (keyof typeof workers)[];
   const orchestrator = openOrchestrator({
-    database: local.store.database,
+    database: join(local.dataDir, "loop.sqlite"), // of its own: every transition is a commit
     definition: loopDefinition({
       functions: Object.fromEntries(names.map((name) => [name, name])) as Record<keyof typeof workers, string>,
       bucket: "local",
-      limits: LOOP_LIMITS,
+      limits: IN_PROCESS_LIMITS,
     }),
     functions: Object.fromEntries(names.map((name) => [name, (event: unknown) => workers[name](event, deps)])),
     objects: {

@@ -3,13 +3,12 @@ import type { Answers } from "../../shared/answer.ts";
 import { addUsage, costMicros, NO_USAGE, tokenBound } from "../../shared/budget/cost.ts";
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
 import { readLines } from "../../shared/jsonl.ts";
-import { WORKER_RETRYABLE } from "../../shared/schemas/loop.ts";
 import { configForPass, parsePassId } from "../../shared/passes.ts";
 import { modelStage } from "../../shared/pipeline.ts";
 import { inputKey, runShard, type ShardJob, type ShardResult } from "../../shared/run-shard.ts";
 import type { ChatRequest, Target } from "../../shared/schemas/chat.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
-import { DispatchInput } from "../../shared/schemas/loop.ts";
+import { DispatchInput, WORKER_RETRYABLE } from "../../shared/schemas/loop.ts";
 import type { ShardRow } from "../../shared/schemas/rows.ts";
 import type { StageContext } from "../../shared/stages/stage.ts";
 import { bindModels } from "./bind.ts";
@@ -56,7 +55,11 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
       onReplies: (completed, cached) =>
         deps.emit({ kind: "replies", passId: job.passId, stage: job.stage, completed, cached }),
     });
-    return await finishShard({ job, row, attempt, refs, result, reservation }, deps);
+    return await finishShard({ job, row, refs, result, reservation }, deps);
+  } catch (error) {
+    const failed = { ...row, state: "failed" as const, attempt: row.attempt + 1, error: messageOf(error) };
+    if (!deps.signal.aborted) await deps.store.shards.put(failed);
+    throw error;
   } finally {
     await deps.store.ledger.release(reservation.runId, reservation.reservationId); // does nothing once settled
   }
@@ -65,24 +68,21 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
 type Finished = {
   job: ShardJob;
   row: ShardRow;
-  attempt: number;
   refs: (target: Target) => ModelRef;
   result: ShardResult;
   reservation: { runId: string; reservationId: string };
 };
 
-async function finishShard(
-  { job, row, attempt, refs, result, reservation }: Finished,
-  deps: WorkerDeps,
-): Promise<ShardRow> {
+async function finishShard({ job, row, refs, result, reservation }: Finished, deps: WorkerDeps): Promise<ShardRow> {
   const micros = spentMicros(result, refs);
   await deps.store.ledger.settle(reservation.runId, reservation.reservationId, micros);
   await tellMoney(job.runId, deps);
   if (result.outcome === "try_again") throw new WorkerError(WORKER_RETRYABLE, result.message);
+  const { error: _mended, ...known } = row;
   const done: ShardRow = {
-    ...row,
+    ...known,
     state: "done",
-    attempt,
+    attempt: row.attempt + 1,
     samples: result.samples + result.parked,
     parked: result.parked,
     requests: result.requests,
@@ -144,3 +144,5 @@ function spentMicros(result: { usage: Answers["usage"]; seconds: number }, refs:
     tokens + (embedded === undefined ? 0 : costMicros(refs(embedded[0]), { usage: NO_USAGE, seconds: result.seconds }))
   );
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

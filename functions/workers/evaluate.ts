@@ -3,7 +3,8 @@ import { measureOptions, measureWithGreedy } from "../../shared/evaluation/measu
 import { metricsKey } from "../../shared/keys.ts";
 import { PassInput } from "../../shared/schemas/loop.ts";
 import type { WorkerDeps } from "./deps.ts";
-import { readConfig, readScored, writeJson } from "./files.ts";
+import { readConfig, writeJson } from "./files.ts";
+import { paidScored } from "./money.ts";
 
 /** Takes the figures of `<round>.evaluate` with those of `<round>.greedy` beside them. */
 export async function evaluate(
@@ -15,8 +16,8 @@ export async function evaluate(
   if (config.evaluate === undefined) throw new Error(`run ${runId} has no evaluate part`);
   const passId = `${round}.evaluate`;
   const passes = {
-    sampled: await readScored(deps, runId, passId),
-    greedy: await readScored(deps, runId, `${round}.greedy`),
+    sampled: await paidScored(deps, runId, passId),
+    greedy: await paidScored(deps, runId, `${round}.greedy`),
   };
   const options = measureOptions(config.evaluate, config.seed);
   const metrics = measureWithGreedy(deps.bench(config.evaluate.bench), passes, options);

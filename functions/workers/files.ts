@@ -68,16 +68,19 @@ export async function policyOfPass(
   return checkpoint;
 }
 
-/** Every scored sample of a pass, in shard order. */
+/** Every scored sample of a pass, in shard order; none until nothing of the pass is left to do. Failed shards are left out. */
 export async function readScored(
   deps: Pick<WorkerDeps, "store" | "blobs">,
   runId: string,
   passId: PassId,
 ): Promise<Scored[]> {
   const samples: Scored[] = [];
-  for (const { shardId } of await deps.store.shards.list({ runId, passId, stage: "score" })) {
-    for await (const record of readLines(deps.blobs, shardKey({ runId, passId, shardId }, "score")))
+  const shards = await deps.store.shards.list({ runId, passId, stage: "score" });
+  if (shards.some(({ state }) => state === "planned" || state === "running")) return [];
+  for (const { shardId } of shards.filter(({ state }) => state === "done")) {
+    for await (const record of readLines(deps.blobs, shardKey({ runId, passId, shardId }, "score"))) {
       samples.push(Scored.parse(record));
+    }
   }
   return samples;
 }

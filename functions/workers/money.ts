@@ -1,7 +1,10 @@
 /** Money around work: reserved before it begins, settled when it ends, released when it breaks. */
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
 import { RUN_PAUSED } from "../../shared/schemas/loop.ts";
+import type { PassId, ShardRow } from "../../shared/schemas/rows.ts";
+import type { Scored } from "../../shared/schemas/sample.ts";
 import { type WorkerDeps, WorkerError } from "./deps.ts";
+import { readScored } from "./files.ts";
 
 /** Work that reports nothing for this long is lost, and its reservation may be released. Our choice. */
 const LEASE_MS = 2 * 3600 * 1000;
@@ -48,4 +51,21 @@ export async function tellMoney(runId: string, deps: Pick<WorkerDeps, "store" | 
   if (ledger === undefined) return;
   const { settledMicros, reservedMicros, budgetMicros } = ledger;
   deps.emit({ kind: "money", settledMicros, reservedMicros, budgetMicros });
+}
+
+/** The pass's scored samples; a pass with shards that were refused for want of money pauses the run. */
+export async function paidScored(
+  deps: Pick<WorkerDeps, "store" | "blobs">,
+  runId: string,
+  passId: PassId,
+): Promise<Scored[]> {
+  refuseUnpaid(await deps.store.shards.list({ runId, passId, stage: "score" }));
+  return readScored(deps, runId, passId);
+}
+
+/** A shard that nobody has run was refused by `reserve`: the work that builds on it pauses the run. */
+export function refuseUnpaid(shards: readonly ShardRow[]): void {
+  const refused = shards.filter(({ state }) => state === "planned").length;
+  if (refused > 0)
+    throw new WorkerError(RUN_PAUSED, `the budget had no room for ${refused} of ${shards.length} shards`);
 }

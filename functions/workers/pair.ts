@@ -9,7 +9,8 @@ import type { Scored } from "../../shared/schemas/sample.ts";
 import { balancePairs, type PairDrops, pairSample } from "../../shared/stages/pair.ts";
 import { wordCount } from "../../shared/stages/text.ts";
 import type { WorkerDeps } from "./deps.ts";
-import { readConfig, readJson, readScored, writeJson } from "./files.ts";
+import { readConfig, readJson, writeJson } from "./files.ts";
+import { paidScored } from "./money.ts";
 
 type PairDeps = Pick<WorkerDeps, "store" | "blobs" | "emit">;
 
@@ -18,7 +19,7 @@ export async function pair(event: unknown, deps: PairDeps): Promise<PairResult> 
   const made = await readJson(deps.blobs, pairingKey(runId, round), Pairing);
   if (made !== undefined) return { pairs: made.pairs };
   const config = await readConfig(deps.blobs, runId);
-  const scored = await readScored(deps, runId, passId);
+  const scored = await paidScored(deps, runId, passId);
   const { pairs, pairing } = pairRound(scored, config, round);
   await deps.blobs.write(pairsKey(runId, round), pairs.map((one) => `${JSON.stringify(one)}\n`).join(""));
   await endSamples({ runId, passId }, scored, pairs, deps);

@@ -10,6 +10,7 @@ import type { PassId, Pointer, SampleRow, ShardRow, StageName } from "../../shar
 import { Submitted } from "../../shared/schemas/sample.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { readConfig } from "./files.ts";
+import { refuseUnpaid } from "./money.ts";
 
 type PlanDeps = Pick<WorkerDeps, "store" | "blobs" | "emit">;
 
@@ -20,7 +21,8 @@ export async function plan(event: unknown, deps: PlanDeps): Promise<PlanResult> 
     await createPass(runId, passId, deps);
     shards = await deps.store.shards.list({ runId, passId, stage });
   }
-  const open = shards.filter(({ state }) => state !== "done");
+  const ready = await finishedBefore({ runId, passId, stage }, deps);
+  const open = shards.filter(({ state, shardId }) => state !== "done" && (ready === "all" || ready.has(shardId)));
   const manifestKey = shardListKey(runId, passId, stage);
   await deps.blobs.write(manifestKey, open.map(({ shardId }) => `${JSON.stringify({ shardId })}\n`).join(""));
   deps.emit({
@@ -32,6 +34,23 @@ export async function plan(event: unknown, deps: PlanDeps): Promise<PlanResult> 
   });
   return { manifestKey, shards: open.length };
 }
+
+/**
+ * The shards that the stage before has finished. One that failed is left out, within the tolerance of the run; one that was
+ * refused for want of money pauses the run.
+ */
+async function finishedBefore(
+  { runId, passId, stage }: Stage,
+  { store }: Pick<PlanDeps, "store">,
+): Promise<"all" | Set<string>> {
+  const before = STAGE_ORDER[STAGE_ORDER.indexOf(stage) - 1];
+  if (before === undefined) return "all";
+  const shards = await store.shards.list({ runId, passId, stage: before });
+  refuseUnpaid(shards);
+  return new Set(shards.filter(({ state }) => state === "done").map(({ shardId }) => shardId));
+}
+
+type Stage = { runId: string; passId: PassId; stage: StageName };
 
 /** The samples of one pass: a round's own share, or all of the split that is evaluated. Pure. */
 export function samplesOfPass(samples: readonly Submitted[], passId: PassId, config: RunConfig): Submitted[] {

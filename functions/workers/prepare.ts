@@ -1,8 +1,10 @@
 /** Says what the loop has to do: from which round on, and which parts the run has. */
 import { metricsKey, pairingKey, selectionKey } from "../../shared/keys.ts";
+import { selectPassId } from "../../shared/passes.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import { LoopInput, type PrepareResult } from "../../shared/schemas/loop.ts";
+import type { PassId } from "../../shared/schemas/rows.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { readConfig } from "./files.ts";
 
@@ -14,12 +16,19 @@ export async function prepare(event: unknown, { blobs }: Pick<WorkerDeps, "blobs
   return {
     firstRound: await firstUnfinishedRound(runId, config, blobs),
     rounds: config.rounds,
-    evaluateBase: hasEvaluation && (await blobs.read(metricsKey(runId, "0.greedy"))) === undefined,
+    basePasses: await openBasePasses(runId, config, blobs),
     hasTrainer,
     hasEvaluation,
     maxConcurrency: config.maxConcurrentShards,
     toleratedFailurePercent: config.toleratedFailurePercent,
   };
+}
+
+/** The base on the selection split is the start that round 1's checkpoints are held against. */
+async function openBasePasses(runId: string, config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<PassId[]> {
+  if (config.evaluate === undefined || (await blobs.read(metricsKey(runId, "0.evaluate"))) !== undefined) return [];
+  const compares = config.train !== undefined && config.evaluate.selection !== undefined;
+  return [...(compares ? [selectPassId(0, 0)] : []), "0.evaluate", "0.greedy"];
 }
 
 /** A round is finished when its last file is there. */
@@ -33,5 +42,5 @@ async function firstUnfinishedRound(runId: string, config: RunConfig, blobs: Pic
 
 function lastFileOf(runId: string, round: number, config: RunConfig): string {
   if (config.train === undefined) return pairingKey(runId, round);
-  return config.evaluate === undefined ? selectionKey(runId, round) : metricsKey(runId, `${round}.greedy`);
+  return config.evaluate === undefined ? selectionKey(runId, round) : metricsKey(runId, `${round}.evaluate`);
 }

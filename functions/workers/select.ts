@@ -10,7 +10,8 @@ import type { Selection } from "../../shared/schemas/report.ts";
 import { RoundSelection, Training } from "../../shared/schemas/rounds.ts";
 import type { Checkpoint, PassId } from "../../shared/schemas/rows.ts";
 import type { WorkerDeps } from "./deps.ts";
-import { readConfig, readJson, readScored, writeJson } from "./files.ts";
+import { readConfig, readJson, writeJson } from "./files.ts";
+import { paidScored } from "./money.ts";
 
 type SelectDeps = Pick<WorkerDeps, "store" | "blobs" | "bench" | "emit">;
 
@@ -42,7 +43,7 @@ async function decide({ runId, round, config, checkpoints }: Round, deps: Select
     };
   }
   const measurePass = async (passId: PassId): Promise<MetricSet> =>
-    measure(deps.bench(evaluate.bench), await readScored(deps, runId, passId), measureOptions(evaluate, config.seed));
+    measure(deps.bench(evaluate.bench), await paidScored(deps, runId, passId), measureOptions(evaluate, config.seed));
   const compared: Compared[] = [];
   for (const { id, step } of checkpoints.slice(-evaluate.checkpoints)) {
     compared.push({ checkpoint: id, step, metrics: await measurePass(selectPassId(round, step)) });

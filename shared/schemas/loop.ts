@@ -28,8 +28,8 @@ export const PrepareResult = z.strictObject({
   /** The first round with work left, from 1; `rounds + 1` when there is none. */
   firstRound: z.int().min(1),
   rounds: z.int().min(1),
-  /** The base model's own evaluation is asked for and not finished. */
-  evaluateBase: z.boolean(),
+  /** What the base model has to answer before the first round; empty when that is done or not asked for. The last is `0.greedy`. */
+  basePasses: z.array(PassId),
   hasTrainer: z.boolean(),
   hasEvaluation: z.boolean(),
   maxConcurrency: z.int().min(1).max(10_000), // AWS: at most 10,000 child executions run at once
