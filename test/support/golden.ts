@@ -1,5 +1,6 @@
 /** The golden cases of RLAIF-V, where a checkout has them beside it. */
 import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
 
 const FILE = new URL("../../../shared/golden/rlaifv.json", import.meta.url);
 
@@ -46,4 +47,10 @@ export type Golden = {
 
 export function golden(): Golden {
   return JSON.parse(readFileSync(FILE, "utf8")) as Golden;
+}
+
+/** One test per golden case; a single skipped one where the file is not there. */
+export function goldenTests<Case>(title: string, cases: (all: Golden) => Case[], check: (one: Case) => void): void {
+  if (withoutGolden !== false) test(title, { skip: withoutGolden }, () => {});
+  else for (const [at, one] of cases(golden()).entries()) test(`${title}, case ${at}`, () => check(one));
 }
