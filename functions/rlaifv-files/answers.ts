@@ -1,5 +1,6 @@
 /** The answers of a `….gq.jsonl` file, in groups of one instruction, each joined to its labels. */
 import { wordCount } from "../../shared/stages/text.ts";
+import { Arena, type ByteTape } from "./arena.ts";
 import { shapeOf, skipSpace, skipString } from "./json-scan.ts";
 import { type AnswerId, type AnswerLabels, canonicalToken, idOf, type LabelFile, tokenOf } from "./labels.ts";
 import { type FoundRecord, type RecordIssue, readRecords } from "./records.ts";
@@ -35,6 +36,9 @@ export type Group = {
 };
 
 export type AnswerCounts = { answers: number; dropped: Partial<Record<AnswerDrop, number>> };
+
+/** Where bytes live that outlast their record. */
+type Kept = { arena: Arena; questions: ByteTape };
 
 const SHAPE = [
   "question_id",
@@ -74,7 +78,7 @@ export async function readAnswers(
     counts.dropped[reason] = (counts.dropped[reason] ?? 0) + 1;
   };
   const seenIds = new Set<AnswerId>();
-  const arena = new Arena();
+  const kept: Kept = { arena: new Arena(), questions: labels.questions };
   const seenKeys = new Set<string>();
   let key: string | undefined;
   let group: Group | undefined;
@@ -99,7 +103,7 @@ export async function readAnswers(
     }
     const judged = labels.byAnswer.get(id);
     labels.byAnswer.delete(id); // used up: half of the memory otherwise
-    const reason = group === undefined ? "later_run" : addAnswer(group, found, judged, arena);
+    const reason = group === undefined ? "later_run" : addAnswer(group, found, judged, kept);
     if (reason !== undefined) drop(reason);
   };
   await readRecords(path, shapeOf(SHAPE), SHAPE.length, { record, issue: on.issue });
@@ -136,14 +140,14 @@ function addAnswer(
   group: Group,
   found: FoundRecord,
   labels: AnswerLabels | undefined,
-  arena: Arena,
+  kept: Kept,
 ): AnswerDrop | undefined {
   if (labels === undefined) return "not_judged";
   if (labels.dsQuestionId !== group.dsQuestionId) return "ds_question_id_differs";
   if (tokenOf(found, IMAGE_PATH) !== group.imagePath) return "image_differs";
-  if (labels.questions.length !== filledTexts(found, FACTS)) return "question_count_mismatch";
+  if (labels.accepted.length !== filledTexts(found, FACTS)) return "question_count_mismatch";
   if (labels.votes === 0) return "no_vote";
-  group.answers.push(answerOf(group, found, labels, arena));
+  group.answers.push(answerOf(group, found, labels, kept));
   return undefined;
 }
 
@@ -164,68 +168,29 @@ function filledTexts({ bytes, slots }: FoundRecord, slot: number): number {
   return count;
 }
 
-function answerOf(group: Group, found: FoundRecord, labels: AnswerLabels, arena: Arena): Answer {
-  const text: unknown = JSON.parse(
-    found.bytes.toString("utf8", found.slots[2 * ANSWER]!, found.slots[2 * ANSWER + 1]!),
-  );
+function answerOf(group: Group, found: FoundRecord, labels: AnswerLabels, kept: Kept): Answer {
+  const { bytes, slots } = found;
+  const { arena, questions } = kept;
+  const text: unknown = JSON.parse(bytes.toString("utf8", slots[2 * ANSWER]!, slots[2 * ANSWER + 1]!));
   if (typeof text !== "string") throw new SyntaxError(`answer is ${JSON.stringify(text)}, expected a text`);
   const score = 0 - labels.rejected;
-  arena.addToken(found, ANSWER);
+  arena.addBytes(bytes, slots[2 * ANSWER]!, slots[2 * ANSWER + 1]!);
   const infosAt = arena.size;
   arena.addText('{"facts": ');
-  arena.addToken(found, FACTS);
+  arena.addBytes(bytes, slots[2 * FACTS]!, slots[2 * FACTS + 1]!);
   arena.addText(', "changed_facts": ');
-  arena.addToken(found, CHANGED_FACTS);
-  const scoresAt = arena.size + 1;
-  arena.addText('}{"judge": {');
-  for (const [at, question] of labels.questions.entries()) {
-    arena.addText(at === 0 ? question : `, ${question}`);
-    arena.addText(labels.accepted[at] ? ': "1"' : ': "0"');
+  arena.addBytes(bytes, slots[2 * CHANGED_FACTS]!, slots[2 * CHANGED_FACTS + 1]!);
+  arena.addText("}");
+  const scoresAt = arena.size;
+  arena.addText('{"judge": {');
+  for (const [at, accepted] of labels.accepted.entries()) {
+    const question = questions.slice(labels.questions[2 * at]!, labels.questions[2 * at + 1]!);
+    if (at > 0) arena.addText(", ");
+    arena.addBytes(question, 0, question.length);
+    arena.addText(accepted ? ': "1"' : ': "0"');
   }
   arena.addText(`}, "score": "${score}"}`);
   return { group, score, words: wordCount(text), bytes: arena.take(), infosAt, scoresAt };
-}
-
-const BLOCK_BYTES = 1 << 20; // our choice
-
-/** Puts texts one after the other into large blocks outside the heap, so that 40,000 answers are not a million strings. */
-class Arena {
-  #block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #start = 0;
-  #end = 0;
-
-  /** Bytes added since the last `take`. */
-  get size(): number {
-    return this.#end - this.#start;
-  }
-
-  addToken({ bytes, slots }: FoundRecord, slot: number): void {
-    const [start, end] = [slots[2 * slot]!, slots[2 * slot + 1]!];
-    this.#reserve(end - start);
-    this.#end += bytes.copy(this.#block, this.#end, start, end);
-  }
-
-  /** `text`: bytes as Latin-1. */
-  addText(text: string): void {
-    this.#reserve(text.length);
-    this.#end += this.#block.write(text, this.#end, "latin1");
-  }
-
-  /** What was added since the last time, as one piece. */
-  take(): Buffer {
-    const taken = this.#block.subarray(this.#start, this.#end);
-    this.#start = this.#end;
-    return taken;
-  }
-
-  #reserve(more: number): void {
-    if (this.#end + more <= this.#block.length) return;
-    const block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, 2 * (this.size + more)));
-    this.#block.copy(block, 0, this.#start, this.#end);
-    this.#end = this.size;
-    this.#start = 0;
-    this.#block = block;
-  }
 }
 
 /** The answer's text, decoded. */

@@ -1,5 +1,6 @@
 /** The judged claims of an `autocheck…` file, gathered by answer. */
 import { verdictOf } from "../../shared/stages/verdict.ts";
+import { ByteTape } from "./arena.ts";
 import { shapeOf } from "./json-scan.ts";
 import type { RlaifvPairsOptions } from "./options.ts";
 import { type FoundRecord, type RecordIssue, readRecords } from "./records.ts";
@@ -8,8 +9,9 @@ import { type FoundRecord, type RecordIssue, readRecords } from "./records.ts";
 export type AnswerLabels = {
   /** The answer's `ds_question_id` as a JSON token. */
   dsQuestionId: string;
-  /** Distinct claim questions as JSON tokens (bytes as Latin-1), in file order, with the last verdict of each. */
-  questions: string[];
+  /** Distinct claim questions in file order: start and end of each JSON token on the file's tape. */
+  questions: number[];
+  /** The last verdict of each. */
   accepted: boolean[];
   /** Rows with a rejection, and rows with any vote: in strict mode a row may have none. */
   rejected: number;
@@ -19,7 +21,7 @@ export type AnswerLabels = {
 /** A number for whole numbers, also in quotes; else the text. */
 export type AnswerId = number | string;
 
-export type LabelFile = { rows: number; byAnswer: Map<AnswerId, AnswerLabels> };
+export type LabelFile = { rows: number; byAnswer: Map<AnswerId, AnswerLabels>; questions: ByteTape };
 
 const SHAPE = ["question_id", "ds_question_id", "raw_question", "scores.yes", "scores.Yes", "scores.no", "scores.No"];
 const QUESTION_ID = 0;
@@ -33,11 +35,11 @@ export async function readLabels(
   options: RlaifvPairsOptions,
   onIssue: (issue: RecordIssue) => void,
 ): Promise<LabelFile> {
-  const file: LabelFile = { rows: 0, byAnswer: new Map() };
+  const file: LabelFile = { rows: 0, byAnswer: new Map(), questions: new ByteTape() };
   const record = (found: FoundRecord) => {
     file.rows++;
     const missing = [QUESTION_ID, RAW_QUESTION, ...FORMS].find((slot) => found.slots[2 * slot]! < 0);
-    if (missing === undefined) addRow(file.byAnswer, found, options);
+    if (missing === undefined) addRow(file, found, options);
     else
       onIssue({
         file: path,
@@ -49,18 +51,21 @@ export async function readLabels(
   return file;
 }
 
-function addRow(byAnswer: Map<AnswerId, AnswerLabels>, found: FoundRecord, options: RlaifvPairsOptions): void {
-  const labels = labelsOf(byAnswer, found);
+function addRow(file: LabelFile, found: FoundRecord, options: RlaifvPairsOptions): void {
+  const labels = labelsOf(file.byAnswer, found);
   const accepted = isAccepted(found, options);
   if (accepted !== undefined) labels.votes++;
   if (accepted === false) labels.rejected++;
-  const question = canonicalToken(found, RAW_QUESTION);
-  const known = labels.questions.indexOf(question);
-  if (known >= 0) labels.accepted[known] = accepted === true;
-  else {
-    labels.questions.push(question);
-    labels.accepted.push(accepted === true);
+  const { bytes, start, end } = canonicalBytes(found, RAW_QUESTION);
+  for (let at = 0; at < labels.accepted.length; at++) {
+    const [from, to] = [labels.questions[2 * at]!, labels.questions[2 * at + 1]!];
+    if (to - from !== end - start || !file.questions.holdsAt(from, bytes, start, end)) continue;
+    labels.accepted[at] = accepted === true;
+    return;
   }
+  const from = file.questions.append(bytes, start, end);
+  labels.questions.push(from, from + end - start);
+  labels.accepted.push(accepted === true);
 }
 
 function labelsOf(byAnswer: Map<AnswerId, AnswerLabels>, found: FoundRecord): AnswerLabels {
@@ -97,10 +102,23 @@ export function tokenOf(found: FoundRecord, slot: number): string {
 
 /** A token whose escapes are brought to one form, so that equal texts are equal tokens. */
 export function canonicalToken(found: FoundRecord, slot: number): string {
-  const token = tokenOf(found, slot);
-  if (!token.includes("\\")) return token;
-  const text: unknown = JSON.parse(Buffer.from(token, "latin1").toString("utf8"));
-  return Buffer.from(JSON.stringify(text), "utf8").toString("latin1");
+  const { bytes, start, end } = canonicalBytes(found, slot);
+  return bytes.toString("latin1", start, end);
+}
+
+function canonicalBytes({ bytes, slots }: FoundRecord, slot: number): { bytes: Buffer; start: number; end: number } {
+  const [start, end] = [slots[2 * slot]!, slots[2 * slot + 1]!];
+  if (!hasEscape(bytes, start, end)) return { bytes, start, end };
+  const text: unknown = JSON.parse(bytes.toString("utf8", start, end));
+  const canonical = Buffer.from(JSON.stringify(text));
+  return { bytes: canonical, start: 0, end: canonical.length };
+}
+
+function hasEscape(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === 0x5c) return true;
+  }
+  return false;
 }
 
 /** Not a number (NaN) is what Python writes as NaN: it compares false, as there. */
