@@ -114,10 +114,11 @@ async function describeModels(config: RunConfig, { models }: Local): Promise<Des
   );
 }
 
-function warningsOf(role: string, { model }: ModelRef, info: EngineInfo): string[] {
-  const own = info.warnings.map((warning) => `${role} ${model}: ${warning}`);
+function warningsOf(role: string, model: ModelRef, info: EngineInfo): string[] {
+  if (model.engine === "embedded") return []; // its warning depends on the pictures: see strangerWarnings
+  const own = info.warnings.map((warning) => `${role} ${model.model}: ${warning}`);
   if (!role.startsWith("labeler") || info.logprobs) return own;
-  return [...own, `${role} ${model} returns no logprobs: it cannot score claims; choose another labeler`];
+  return [...own, `${role} ${model.model} returns no logprobs: it cannot score claims; choose another labeler`];
 }
 
 /** The embedded engine knows only its own world of pictures. */
