@@ -6,5 +6,7 @@ if (answers === undefined || labels === undefined || out === undefined) {
   throw new Error("usage: node bench/pairs-once.ts ANSWERS LABELS OUT [--balance]");
 }
 await pairsFromFiles({ answers, labels, out, perQuestion: "all", balance: balance === "--balance" });
+const { user, system } = process.cpuUsage();
 // Since the process began, so that starting Node counts too; maxRSS is in KiB.
-console.log(JSON.stringify({ seconds: performance.now() / 1000, megabytes: process.resourceUsage().maxRSS / 1024 }));
+const seconds = { seconds: performance.now() / 1000, cpuSeconds: (user + system) / 1e6 };
+console.log(JSON.stringify({ ...seconds, megabytes: process.resourceUsage().maxRSS / 1024 }));
