@@ -35,7 +35,7 @@ async function setHash(path: string): Promise<{ records: number; hash: string }>
   let records = 0;
   for await (const line of createInterface({ input: createReadStream(path) })) {
     const digest = createHash("sha256")
-      .update(canonicalJson(JSON.parse(line)))
+      .update(JSON.stringify(JSON.parse(line)))
       .digest();
     for (const [at, byte] of digest.entries()) sums[at] = (sums[at]! + byte) & 0xff;
     records++;

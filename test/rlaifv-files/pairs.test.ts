@@ -239,3 +239,16 @@ test("the balance takes out pairs whose better answer is much shorter and keeps 
   assert.equal(summary.balance?.ratio, expected.ratio);
   assert.equal(summary.droppedPairs.chosenTooShort, lengths.length - expected.kept_indices.length);
 });
+
+test("a file that is not there is named, with the system's code", async () => {
+  const missing = {
+    answers: join(folder, "none.jsonl"),
+    labels: join(folder, "none.json"),
+    out: join(folder, "pairs.jsonl"),
+  };
+  await assert.rejects(pairsFromFiles(missing), { code: "ENOENT", message: /none\.json/ });
+});
+
+test("an option out of its range is refused by name before any work", async () => {
+  await assert.rejects(makePairs("", "", { minGap: 0 }), /minGap/);
+});
