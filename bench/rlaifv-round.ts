@@ -53,7 +53,8 @@ function answerRow(id: number, question: number, claims: number, random: Random)
     question_id: id,
     ds_question_id: dsQuestionId,
     raw_question: `${sentence(random, 0)}Describe picture ${question} in detail.`,
-    answer: `${sentence(random, 60 + Math.floor(random() * 60))}.`,
+    // More claims, more words: so the better answer is the shorter one on average, as with real models.
+    answer: `${sentence(random, 40 + 10 * claims + Math.floor(random() * 30))}.`,
     metainfos: { ds_question_id: dsQuestionId, image_path: dsQuestionId, metainfos: { reference: "" } },
     model_path: "./models/llava-v1.5-7b",
     raw_facts: `### Facts:\n${facts.map((fact) => `- ${fact}`).join("\n")}`,

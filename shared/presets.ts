@@ -55,22 +55,38 @@ Reply in this form:
 ### Sentences:
 {statements}`;
 
+const OWN_WORLD = "knows only the embedded picture world";
+
 /** Licences as named by the model cards in 2026-11; read them before commercial use. */
 export const PRESETS: Readonly<Record<string, Preset>> = {
   "embedded-policy": {
     roles: ["policy"],
-    model: "embedded-policy",
+    model: "embedded/policy",
     licence: "Apache-2.0",
     source: "functions/embedded",
-    generate: { temperature: 1, maxTokens: 64 },
-    note: "knows only the embedded picture world",
+    generate: { temperature: 1, maxTokens: 64 }, // the model's captions have at most 46 tokens
+    note: OWN_WORLD,
+  },
+  "embedded-divider": {
+    roles: ["divider"],
+    model: "embedded/divider",
+    licence: "Apache-2.0",
+    source: "functions/embedded",
+    note: OWN_WORLD,
+  },
+  "embedded-questioner": {
+    roles: ["questioner"],
+    model: "embedded/questioner",
+    licence: "Apache-2.0",
+    source: "functions/embedded",
+    note: OWN_WORLD,
   },
   "embedded-labeler": {
-    roles: ["divider", "questioner", "labeler"],
-    model: "embedded-labeler",
+    roles: ["labeler"],
+    model: "embedded/labeler",
     licence: "Apache-2.0",
     source: "functions/embedded",
-    note: "knows only the embedded picture world",
+    note: OWN_WORLD,
   },
   "llava-1.5-7b": {
     roles: ["policy"],
