@@ -29,6 +29,9 @@ import { prepare } from "../workers/prepare.ts";
 import { select } from "../workers/select.ts";
 import { train } from "../workers/train.ts";
 
+/** Runs, samples, shards, money and replies of a data folder. */
+export const STATE_FILE = "state.sqlite";
+
 /** Everything open in one data folder. */
 export type Local = {
   dataDir: string;
@@ -41,7 +44,7 @@ export type Local = {
 
 /** Opens the folder for reading: status and exports work beside a running process. */
 export async function openLocal(options: { dataDir: string; env: NodeJS.ProcessEnv }): Promise<Local> {
-  const store = openSqliteStore(join(options.dataDir, "state.sqlite"));
+  const store = openSqliteStore(join(options.dataDir, STATE_FILE));
   const blobs = await folderBlobStore(options.dataDir);
   const models = modelSource({ blobs, clock: systemClock, env: options.env });
   return { dataDir: options.dataDir, store, blobs, clock: systemClock, models, close: () => store.close() };

@@ -6,7 +6,7 @@ import { folderBlobStore } from "../../adapters/files/blob-store.ts";
 import { exportRound } from "../../runtime/finish.ts";
 import { UserError } from "../errors.ts";
 import { openOutput } from "../output.ts";
-import { findRun, inFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
+import { findRun, inKnownFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
 
 type ExportOptions = { data: string; round: number; format: ExportFormat; out?: string; json?: boolean };
 
@@ -23,7 +23,7 @@ export function exportCommand(): Command {
     .option("--out <dir>", "folder to write to (default: RUN-roundN-FORMAT)");
   return withDataOption(withCommonOptions(command)).action(async (id: string, options: ExportOptions) => {
     const output = openOutput(options);
-    await inFolder(options.data, async (local) => {
+    await inKnownFolder(options.data, async (local) => {
       const { runId } = await findRun(id, local);
       if ((await local.blobs.read(pairingKey(runId, options.round), { offset: 0, length: 1 })) === undefined) {
         throw new UserError(`round ${options.round} of ${runId} has no pairs yet`, {

@@ -7,7 +7,7 @@ import { readConfig, readJson } from "../../workers/files.ts";
 import { UserError } from "../errors.ts";
 import { executeRun } from "../execute.ts";
 import { openOutput } from "../output.ts";
-import { findRun, inFolder, withCommonOptions, withDataOption } from "./shared.ts";
+import { findRun, inKnownFolder, withCommonOptions, withDataOption } from "./shared.ts";
 
 type ResumeOptions = { data: string; budget?: string; json?: boolean };
 
@@ -17,8 +17,8 @@ export function resumeCommand(): Command {
     .description("go on with a run that was stopped, paused, failed or killed: nothing finished is done again")
     .option("--budget <usd>", "raise the run's budget first");
   return withDataOption(withCommonOptions(command)).action(async (id: string | undefined, options: ResumeOptions) => {
-    process.exitCode = await withLock(options.data, () =>
-      inFolder(options.data, async (local) => {
+    process.exitCode = await inKnownFolder(options.data, (local) =>
+      withLock(options.data, async () => {
         const run = await findRun(id, local, ({ state }) => state !== "finished");
         if (options.budget !== undefined) await local.store.ledger.open(run.runId, toMicros(dollars(options.budget)));
         const plan = await readJson(local.blobs, planKey(run.runId), RunPlan);

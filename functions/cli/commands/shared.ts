@@ -1,5 +1,5 @@
 /** What commands have in common. */
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunConfig } from "../../../shared/schemas/config.ts";
@@ -8,7 +8,7 @@ import type { Submitted } from "../../../shared/schemas/sample.ts";
 import { knowsImage } from "../../embedded/image-check.ts";
 import { checkImage } from "../../intake/image-check.ts";
 import { embeddedConfig } from "../../runtime/embedded-models.ts";
-import { type Local, openLocal } from "../../runtime/local.ts";
+import { type Local, openLocal, STATE_FILE } from "../../runtime/local.ts";
 import { promotedUpTo, readConfig } from "../../workers/files.ts";
 import { readConfigFile } from "../config-file.ts";
 import { UserError } from "../errors.ts";
@@ -47,6 +47,20 @@ export function wholeNumber(least: number) {
     }
     return value;
   };
+}
+
+/** Opens a folder that has runs already; it is not made by looking at it. */
+export async function inKnownFolder<T>(dataDir: string, work: (local: Local) => Promise<T>): Promise<T> {
+  const known = await access(resolve(dataDir, STATE_FILE)).then(
+    () => true,
+    () => false,
+  );
+  if (!known) {
+    throw new UserError(`there are no runs in ${dataDir}`, {
+      fix: 'name the folder with --data DIR, or start with "rlaifv demo"',
+    });
+  }
+  return inFolder(dataDir, work);
 }
 
 /** The run with this id, or the newest that fits. */

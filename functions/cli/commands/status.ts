@@ -4,7 +4,7 @@ import type { RunRow, ShardRow } from "../../../shared/schemas/rows.ts";
 import { addLosses } from "../../../shared/states/losses.ts";
 import type { Local } from "../../runtime/local.ts";
 import { openOutput } from "../output.ts";
-import { findRun, inFolder, withCommonOptions, withDataOption } from "./shared.ts";
+import { findRun, inKnownFolder, withCommonOptions, withDataOption } from "./shared.ts";
 
 export function statusCommand(): Command {
   const command = new Command("status")
@@ -13,7 +13,7 @@ export function statusCommand(): Command {
   return withDataOption(withCommonOptions(command)).action(
     async (id: string | undefined, options: { data: string; json?: boolean }) => {
       const output = openOutput(options);
-      await inFolder(options.data, async (local) => {
+      await inKnownFolder(options.data, async (local) => {
         if (id === undefined) {
           const { items } = await local.store.runs.list({ limit: 100 });
           return output.result(items, items.length === 0 ? "no runs yet" : items.map(runLine).join("\n"));
