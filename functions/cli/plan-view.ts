@@ -1,5 +1,6 @@
 /** A run's plan as text. Pure. */
 import pc from "picocolors";
+import { PRICES_AS_OF } from "../../shared/budget/prices.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
 
@@ -16,7 +17,7 @@ export function planText(plan: RunPlan, config: RunConfig): string {
       ({ stage, requests, usdMicros }) =>
         `${stage.padEnd(9)} about ${requests.toLocaleString("en")} requests, $${dollars(usdMicros)}`,
     ),
-    `${pc.bold("money")}     about $${dollars(plan.estimate.usdMicros)} to servers; never more than the budget of $${config.budgetUsd.toFixed(2)}`,
+    `${pc.bold("money")}     about $${dollars(plan.estimate.usdMicros)} to servers (compute prices of ${PRICES_AS_OF}); never more than the budget of $${config.budgetUsd.toFixed(2)}`,
     ...badRowLines(plan),
     ...plan.warnings.map((warning) => `${pc.yellow("warning:")} ${warning}`),
   ].join("\n");

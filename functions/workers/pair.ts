@@ -6,7 +6,7 @@ import type { Pair } from "../../shared/schemas/pair.ts";
 import { Pairing } from "../../shared/schemas/rounds.ts";
 import type { PassId, SampleMove } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
-import { balancePairs, type PairDrops, pairSample } from "../../shared/stages/pair.ts";
+import { addPairDrops, balancePairs, pairSample } from "../../shared/stages/pair.ts";
 import { wordCount } from "../../shared/stages/text.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { readConfig, readJson, writeJson } from "./files.ts";
@@ -48,9 +48,10 @@ export function pairRound(
     samples: scored.length,
     paired: new Set(pairs.map(({ sampleId }) => sampleId)).size,
     pairs: pairs.length,
-    dropped: sumDrops(...made.map(({ dropped }) => dropped), balanced.dropped),
+    dropped: addPairDrops(...made.map(({ dropped }) => dropped), balanced.dropped),
     meanChosenWords: words("chosen"),
     meanRejectedWords: words("rejected"),
+    balance: balanced.table === null ? null : { ratio: balanced.ratio, table: balanced.table },
   };
   return { pairs, pairing };
 }
@@ -71,11 +72,4 @@ async function endSamples(
     }),
   );
   await store.samples.move(pass.runId, pass.passId, moves);
-}
-
-function sumDrops(...parts: readonly PairDrops[]): Record<string, number> {
-  const total: Record<string, number> = {};
-  for (const [reason, count] of parts.flatMap((part) => Object.entries(part)))
-    total[reason] = (total[reason] ?? 0) + count;
-  return total;
 }

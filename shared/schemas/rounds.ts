@@ -12,6 +12,21 @@ export const Pairing = z.strictObject({
   /** Mean words of the kept pairs' sides; null without pairs. */
   meanChosenWords: z.number().nullable(),
   meanRejectedWords: z.number().nullable(),
+  /** The length balance's whole table and the ratio it chose; null when the config switches it off (rlaifv-spec R6). */
+  balance: z
+    .strictObject({
+      ratio: z.number().nullable(),
+      table: z.array(
+        z.strictObject({
+          ratio: z.number(),
+          kept: z.int().min(0),
+          meanChosenWords: z.number().nullable(),
+          meanRejectedWords: z.number().nullable(),
+          objective: z.number().nullable(),
+        }),
+      ),
+    })
+    .nullable(),
 });
 export type Pairing = z.infer<typeof Pairing>;
 

@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { pairingKey } from "../../../shared/keys.ts";
 import { ExportFormat } from "../../../shared/schemas/lineage.ts";

@@ -1,17 +1,20 @@
 import { Command } from "commander";
 import { MICROS_PER_USD } from "../../../shared/budget/prices.ts";
+import { readRecord } from "../../../shared/jsonl.ts";
 import type { RunRow, ShardRow } from "../../../shared/schemas/rows.ts";
 import { addLosses } from "../../../shared/states/losses.ts";
 import type { Local } from "../../runtime/local.ts";
+import { UserError } from "../errors.ts";
 import { openOutput } from "../output.ts";
 import { findRun, inKnownFolder, withCommonOptions, withDataOption } from "./shared.ts";
 
 export function statusCommand(): Command {
   const command = new Command("status")
     .argument("[run]", "one run in detail")
+    .option("--sample <id>", "with a run: everything known of one sample, pass by pass")
     .description("list the runs of a folder, or tell how far one is");
   return withDataOption(withCommonOptions(command)).action(
-    async (id: string | undefined, options: { data: string; json?: boolean }) => {
+    async (id: string | undefined, options: { data: string; sample?: string; json?: boolean }) => {
       const output = openOutput(options);
       await inKnownFolder(options.data, async (local) => {
         if (id === undefined) {
@@ -19,6 +22,7 @@ export function statusCommand(): Command {
           return output.result(items, items.length === 0 ? "no runs yet" : items.map(runLine).join("\n"));
         }
         const run = await findRun(id, local);
+        if (options.sample !== undefined) return output.result(...(await sampleDetail(run, options.sample, local)));
         const detail = await runDetail(run, local);
         output.result({ ...run, ...detail }, detailText(run, detail));
       });
@@ -78,4 +82,18 @@ function detailText(run: RunRow, detail: Detail): string {
     ),
     `losses: ${list(detail.losses) || "none"}`,
   ].join("\n");
+}
+
+/** The sample's row and content in every pass, each read back with one range read. */
+async function sampleDetail({ runId }: RunRow, sampleId: string, { store, blobs }: Local): Promise<[unknown, string]> {
+  const passes = new Set((await store.shards.list({ runId })).map(({ passId }) => passId));
+  const found = [];
+  for (const passId of passes) {
+    const row = await store.samples.get(runId, passId, sampleId);
+    if (row !== undefined) found.push({ row, content: await readRecord(blobs, row.pointer) });
+  }
+  if (found.length > 0) return [found, JSON.stringify(found, null, 2)];
+  throw new UserError(`run ${runId} has no sample ${sampleId}`, {
+    fix: "sample ids stand in the dataset's pairs.jsonl",
+  });
 }
