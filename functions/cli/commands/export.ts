@@ -36,6 +36,7 @@ export function exportCommand(): Command {
         store: await folderBlobStore(folder),
         prefix: "",
       });
+      await rm(join(folder, "~tmp"), { recursive: true, force: true }); // the store's own scratch
       output.result(
         { folder, ...made },
         `${made.pairs} pairs with ${made.images} images as ${options.format}: ${folder}`,
