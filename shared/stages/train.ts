@@ -72,6 +72,19 @@ function logSoftmaxAt(logits: readonly number[], index: number): number {
   return logits[index]! - max - Math.log(sum);
 }
 
+/** Lengths in tokens, as RLAIF-V's conversation template counts them: begin token in, end token out. */
+export type RoundLengths = { prefix: number; round: number; total: number };
+
+/**
+ * Which tokens of a conversation are learned: the answer and its end (RLAIF-V muffin/train/train_utils.py). The prefix,
+ * counted with its trailing space, is masked but for two tokens; where the counts do not fit together, nothing is learned.
+ * @returns first and last index, both inclusive
+ */
+export function supervisedRange({ prefix, round, total }: RoundLengths): { first: number; last: number } | undefined {
+  if (round + 1 !== total) return undefined;
+  return { first: prefix - 1, last: total - 1 };
+}
+
 export type WeightedLogprobs = {
   perToken: readonly number[];
   mask: readonly (boolean | number)[];
