@@ -3,7 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { writeSafetensors } from "../functions/embedded/autodiff/safetensors.ts";
 import type { Weights } from "../functions/embedded/autodiff/weights.ts";
 import { initialWeights } from "../functions/embedded/model/architecture.ts";
-import { STAGES } from "../functions/embedded/pretraining/plan.ts";
+import { checkGates } from "../functions/embedded/pretraining/gates.ts";
+import { STAGES, type Stage } from "../functions/embedded/pretraining/plan.ts";
 import { type Progress, pretrainer } from "../functions/embedded/pretraining/pretrain.ts";
 import { examLine, questionExam } from "../functions/embedded/pretraining/question-exam.ts";
 import { loadArt } from "../functions/embedded/world/art.ts";
@@ -38,19 +39,23 @@ async function save(name: string, weights: Weights): Promise<void> {
   );
 }
 
-const { trunk, labeler, policy } = STAGES;
-const pretraining = await pretrainer({ seed: SEED });
-const shared = await pretraining.train(initialWeights(SEED), trunk, 0, report);
-const children = {
-  policy: { stage: policy, first: trunk.steps },
-  labeler: { stage: labeler, first: trunk.steps + policy.steps },
-};
-for (const [name, { stage, first }] of Object.entries(children)) {
-  await save(name, await pretraining.train(shared, stage, first, report));
+/** Trains stages one after the other from the same start; every stage has batches of its own. */
+let batches = 0;
+async function through(weights: Weights, stages: readonly Stage[]): Promise<Weights> {
+  let trained = weights;
+  for (const stage of stages) {
+    trained = await pretraining.train(trained, stage, batches, report);
+    batches += stage.steps;
+  }
+  return trained;
 }
+
+const pretraining = await pretrainer({ seed: SEED });
+const trunk = await through(initialWeights(SEED), [STAGES.matching, STAGES.describing]);
+await save("policy", await through(trunk, [STAGES.policy]));
+await save("labeler", await through(trunk, [STAGES.labeler]));
 await pretraining.release();
 
-const { checkGates } = await import("../functions/embedded/pretraining/gates.ts");
 const gates = await checkGates(art, folder, say);
 await writeFile(new URL("pretrain.log", folder), `${log.join("\n")}\n`);
 if (gates.outcome === "failed") {

@@ -4,7 +4,7 @@ import { compile, type Feeds, floats, floatsOf, integers } from "../autodiff/ses
 import { feedsOf, type Weights } from "../autodiff/weights.ts";
 import { IMAGE_TOKENS, shapeOf, TEXT_LENGTH, WIDTH } from "./architecture.ts";
 import { decoder, ModelGraph, plainLayout } from "./layers.ts";
-import { emptyRows, placeRow, type Row } from "./rows.ts";
+import { packRows, type Row } from "./rows.ts";
 import { type ImageTokens, stackImages } from "./vision-graph.ts";
 
 /** One answer to a picture, as a caption row. */
@@ -22,10 +22,10 @@ function rowLogprobs(m: ModelGraph, batch: number) {
 }
 
 function rowFeeds(rows: readonly AnswerRow[], batch: number): Feeds {
-  const packed = emptyRows(batch);
-  rows.forEach(({ row }, i) => {
-    placeRow(packed, i, row);
-  });
+  const packed = packRows(
+    rows.map(({ row }) => row),
+    batch,
+  );
   const images = stackImages(
     rows.map(({ image }) => image),
     batch,

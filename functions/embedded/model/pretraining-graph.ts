@@ -1,10 +1,13 @@
 import * as op from "../autodiff/ops.ts";
 import { compile, type Feeds, floats, floatsOf, integers } from "../autodiff/session.ts";
 import { feedsOf, type Weights } from "../autodiff/weights.ts";
-import { HEADS, IMAGE_TOKENS, PATCH_VALUES, PATCHES, shapeOf, TEXT_LENGTH, WIDTH } from "./architecture.ts";
+import { HEADS, IMAGE_TOKENS, PATCH_VALUES, PATCHES, shapeOf, WIDTH } from "./architecture.ts";
 import { attentionMask, decoder, type Layout, ModelGraph, vision } from "./layers.ts";
 import type { PackedRows } from "./rows.ts";
 import { OBJECT_IDS, PAD } from "./tokenizer.ts";
+
+/** Places of a pretraining row: room for three captions, or two and a handful of questions, about one picture. */
+export const ROW_LENGTH = 96;
 
 /** `cells`: what is in each cell, as a place in `OBJECTS`, or `NOTHING`. */
 export type PretrainingBatch = { patches: Float32Array; text: PackedRows; cells: Int32Array };
@@ -24,14 +27,14 @@ export type PretrainingStep = {
 export async function pretrainingGraph(batch: number) {
   const m = new ModelGraph({ trains: true });
   const patches = m.input("patches", [batch * PATCHES, PATCH_VALUES]);
-  const tokens = m.input("tokens", [batch * TEXT_LENGTH], "int64");
-  const targets = m.input("targets", [batch * TEXT_LENGTH], "int64");
-  const weights = m.input("weights", [batch * TEXT_LENGTH]);
+  const tokens = m.input("tokens", [batch * ROW_LENGTH], "int64");
+  const targets = m.input("targets", [batch * ROW_LENGTH], "int64");
+  const weights = m.input("weights", [batch * ROW_LENGTH]);
   const cells = m.input("cells", [batch * IMAGE_TOKENS], "int64");
   const cellWeight = m.input("cellWeight", []);
 
   const image = vision(m, patches, batch);
-  const logits = decoder(m, { image, tokens, batch, length: TEXT_LENGTH }, segmentLayout(m, batch));
+  const logits = decoder(m, { image, tokens, batch, length: ROW_LENGTH }, segmentLayout(m, batch));
   const textLogprob = op.sum(m.g, op.multiply(m.g, op.targetLogprobs(m.g, logits, targets), weights), [0]);
   const names = m.g.ints([...OBJECT_IDS, PAD]); // an empty cell is the padding word
   const nameEmbeddings = op.gather(m.g, m.weight("text.embedding"), names);
@@ -52,12 +55,12 @@ export async function pretrainingGraph(batch: number) {
     const feeds: Feeds = {
       ...feedsOf(model, trained),
       patches: floats(data.patches, [batch * PATCHES, PATCH_VALUES]),
-      tokens: integers(data.text.tokens, [batch * TEXT_LENGTH]),
-      targets: integers(data.text.targets, [batch * TEXT_LENGTH]),
-      weights: floats(data.text.weights, [batch * TEXT_LENGTH]),
+      tokens: integers(data.text.tokens, [batch * ROW_LENGTH]),
+      targets: integers(data.text.targets, [batch * ROW_LENGTH]),
+      weights: floats(data.text.weights, [batch * ROW_LENGTH]),
       positions: integers(
         data.text.positions.map((position) => position + IMAGE_TOKENS),
-        [batch * TEXT_LENGTH],
+        [batch * ROW_LENGTH],
       ),
       mask: floats(attentionMask(data.text.segments, batch), [batch, HEADS, TOTAL, TOTAL]),
       cells: integers(data.cells, [batch * IMAGE_TOKENS]),
@@ -75,11 +78,11 @@ export async function pretrainingGraph(batch: number) {
   return { step, release: program.release };
 }
 
-const TOTAL = IMAGE_TOKENS + TEXT_LENGTH;
+const TOTAL = IMAGE_TOKENS + ROW_LENGTH;
 
 /** Rows of several segments: positions and mask come with the batch. */
 function segmentLayout(m: ModelGraph, batch: number): Layout {
-  const positions = m.input("positions", [batch * TEXT_LENGTH], "int64");
+  const positions = m.input("positions", [batch * ROW_LENGTH], "int64");
   const mask = m.input("mask", [batch, HEADS, TOTAL, TOTAL]);
   const table = m.weight("text.position");
   const image = op.slice(m.g, table, { axis: 0, from: 0, to: IMAGE_TOKENS });
@@ -88,7 +91,7 @@ function segmentLayout(m: ModelGraph, batch: number): Layout {
     op.reshape(m.g, image, [1, IMAGE_TOKENS, WIDTH]),
     m.g.constant(new Float32Array(batch), [batch, 1, 1]),
   );
-  const text = op.reshape(m.g, op.gather(m.g, table, positions), [batch, TEXT_LENGTH, WIDTH]);
+  const text = op.reshape(m.g, op.gather(m.g, table, positions), [batch, ROW_LENGTH, WIDTH]);
   return { position: op.concatenate(m.g, everyImage, text, 1), mask };
 }
 

@@ -1,42 +1,49 @@
 import { IMAGE_TOKENS } from "../model/architecture.ts";
 import { IMAGE_VALUES, writePatches } from "../model/patches.ts";
-import { NOTHING, type PretrainingBatch } from "../model/pretraining-graph.ts";
-import { captionRow, emptyRows, placeRow, questionRow } from "../model/rows.ts";
-import { randomOf } from "../random.ts";
+import { NOTHING, type PretrainingBatch, ROW_LENGTH } from "../model/pretraining-graph.ts";
+import { addSegment, captionSegment, emptyRow, packRows, placesOf, questionSegment, type Row } from "../model/rows.ts";
+import { type Random, randomOf } from "../random.ts";
 import type { Art } from "../world/art.ts";
 import { drawCaption } from "../world/captions.ts";
 import { captionOf } from "../world/claims.ts";
 import { objectIndex } from "../world/objects.ts";
 import { askClaim, drawClaim, drawDenseExchange } from "../world/quiz.ts";
 import { renderScene } from "../world/render.ts";
-import { sceneAt } from "../world/scene.ts";
+import { type Scene, sceneAt } from "../world/scene.ts";
 
-export const BATCH = 32; // rows, each with a picture of its own
+export const BATCH = 24; // rows, each with a picture of its own and all its texts
 
-/** What the rows of a batch teach, as shares: captions against questions, and dense questions among the questions. */
+/** What a row teaches about its picture: so many captions, then questions to the end; `dense` is the share of dense ones. */
 export type Mix = { captions: number; dense: number };
 
-// embedded.md §4: captions and questions weigh alike for a caption of 25 tokens and a row of 5 answers at double weight
-const CAPTION_WEIGHT = 1 / (BATCH * 25);
-const ANSWER_WEIGHT = 2 / (BATCH * 5);
+const CAPTION_WEIGHT = 1 / (BATCH * 2 * 25); // embedded.md §4: one answer counts as much as ten tokens of a caption
+const ANSWER_WEIGHT = 10 * CAPTION_WEIGHT;
+
+/** Captions and questions about one picture; none of them sees another. */
+function drawRow(random: Random, scene: Scene, mix: Mix): Row {
+  const row = emptyRow();
+  for (let i = 0; i < mix.captions; i++) {
+    const segment = captionSegment(captionOf(drawCaption(random, scene)));
+    if (row.tokens.length + placesOf(segment) <= ROW_LENGTH) addSegment(row, segment, CAPTION_WEIGHT, ROW_LENGTH);
+  }
+  for (;;) {
+    const exchange =
+      random() < mix.dense ? drawDenseExchange(random, scene) : askClaim(scene, drawClaim(random, scene));
+    const segment = questionSegment(exchange);
+    if (row.tokens.length + placesOf(segment) > ROW_LENGTH) return row;
+    addSegment(row, segment, ANSWER_WEIGHT, ROW_LENGTH);
+  }
+}
 
 /** Batch number `step`: new scenes every time, and always the same ones for the same seed. */
 export function drawBatch(art: Art, seed: number, step: number, mix: Mix): PretrainingBatch {
   const patches = new Float32Array(BATCH * IMAGE_VALUES);
-  const text = emptyRows(BATCH);
   const cells = new Int32Array(BATCH * IMAGE_TOKENS).fill(NOTHING);
-  for (let row = 0; row < BATCH; row++) {
+  const rows = Array.from({ length: BATCH }, (_, row) => {
     const scene = sceneAt("pretrain", seed, step * BATCH + row);
-    const random = randomOf("text", scene.look);
     writePatches(renderScene(scene, art), patches, row * IMAGE_VALUES);
     for (const { object, cell } of scene.objects) cells[row * IMAGE_TOKENS + cell] = objectIndex(object);
-    if (random() < mix.captions) {
-      placeRow(text, row, captionRow(captionOf(drawCaption(random, scene))), CAPTION_WEIGHT);
-    } else {
-      const ask = () =>
-        random() < mix.dense ? drawDenseExchange(random, scene) : askClaim(scene, drawClaim(random, scene));
-      placeRow(text, row, questionRow(ask), ANSWER_WEIGHT);
-    }
-  }
-  return { patches, text, cells };
+    return drawRow(randomOf("text", scene.look), scene, mix);
+  });
+  return { patches, text: packRows(rows, BATCH, ROW_LENGTH), cells };
 }

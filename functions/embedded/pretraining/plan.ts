@@ -17,30 +17,42 @@ export type Stage = {
 /** Our choice, by the findings of embedded.md §4; AdamW with a touch of decay. */
 export const PRETRAINING_ADAM: AdamOptions = { ...ADAM, weightDecay: 0.02 };
 
-/** A shared trunk, then two children: the labeler learns questions only, the policy captions with their language prior. */
+/**
+ * Questions first, since matching words with cells is learned from them; then captions. From this trunk two children: the
+ * labeler learns questions only, the policy captions with their language prior. Steps and rates are our choice.
+ */
 export const STAGES = {
-  trunk: {
-    name: "trunk",
-    steps: 5500,
-    mix: { captions: 0.45, dense: 0.5 },
-    rate: { from: 2e-3, to: 5e-4 },
+  matching: {
+    name: "matching",
+    steps: 1500,
+    mix: { captions: 1, dense: 0.55 },
+    rate: { from: 2e-3, to: 1.5e-3 },
     warmup: 150,
-    cellWeight: { from: 1, to: 0.05 },
+    cellWeight: { from: 1, to: 0.1 },
     visionFirst: 250,
   },
-  labeler: {
-    name: "labeler",
-    steps: 2000,
-    mix: { captions: 0, dense: 0.2 },
+  describing: {
+    name: "describing",
+    steps: 2200,
+    mix: { captions: 2, dense: 0.4 },
+    rate: { from: 1.5e-3, to: 6e-4 },
+    warmup: 20,
+    cellWeight: { from: 0.1, to: 0.05 },
+    visionFirst: 0,
+  },
+  policy: {
+    name: "policy",
+    steps: 1600,
+    mix: { captions: 3, dense: 0.3 },
     rate: { from: 6e-4, to: 1e-5 },
     warmup: 20,
     cellWeight: { from: 0.05, to: 0.05 },
     visionFirst: 0,
   },
-  policy: {
-    name: "policy",
-    steps: 2000,
-    mix: { captions: 0.8, dense: 0.3 },
+  labeler: {
+    name: "labeler",
+    steps: 800,
+    mix: { captions: 0, dense: 0.2 },
     rate: { from: 6e-4, to: 1e-5 },
     warmup: 20,
     cellWeight: { from: 0.05, to: 0.05 },
