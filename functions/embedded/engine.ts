@@ -48,8 +48,8 @@ export function openEmbeddedEngine({ blobs }: { blobs: Pick<BlobStore, "read"> }
 
   async function* run(lines: readonly BatchLine[], signal: AbortSignal): AsyncGenerator<ChatReply> {
     const byModel = Map.groupBy(lines, ({ body }) => body.model);
-    yield* eachAsItEnds<ChatReply>(signal, async (send) => {
-      await Promise.all([...byModel].map(([name, part]) => answerLines(name, part, signal, send)));
+    yield* eachAsItEnds<ChatReply>(signal, async (send, wanted) => {
+      await Promise.all([...byModel].map(([name, part]) => answerLines(name, part, wanted, send)));
     });
   }
 

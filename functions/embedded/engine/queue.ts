@@ -51,12 +51,21 @@ export function pushQueue<T>() {
   };
 }
 
-/** What `work` sends, each item as soon as it is sent; ends with the work, throws what it throws. */
+/**
+ * What `work` sends, each item as soon as it is sent; ends with the work, throws what it throws. The signal that the work
+ * gets is also raised when nobody takes the items any more.
+ */
 export async function* eachAsItEnds<T>(
   signal: AbortSignal,
-  work: (send: (item: T) => void) => Promise<void>,
+  work: (send: (item: T) => void, signal: AbortSignal) => Promise<void>,
 ): AsyncGenerator<T> {
   const queue = pushQueue<T>();
-  work(queue.push).then(queue.end, queue.fail);
-  yield* queue.items(signal);
+  const left = new AbortController();
+  try {
+    if (signal.aborted) return;
+    work(queue.push, AbortSignal.any([signal, left.signal])).then(queue.end, queue.fail);
+    yield* queue.items(signal);
+  } finally {
+    left.abort();
+  }
 }
