@@ -78,10 +78,10 @@ test("answers no write before its commit: others see it in the file at once", as
   const path = join(folder.path, "state.sqlite");
   const store = openSqliteStore(path);
   const other = new DatabaseSync(path, { readOnly: true });
-  const seen = other.prepare("SELECT count(*) AS rows FROM replies WHERE key = ?");
+  const seen = other.prepare("SELECT count(*) AS rows FROM accounts WHERE run_id = ?");
   await Promise.all(
     Array.from({ length: 200 }, async (_, i) => {
-      await store.replies.putMany([{ key: `k${i}`, reply: "v" }]);
+      await store.ledger.open(`k${i}`, 5);
       assert.equal(seen.get(`k${i}`)?.["rows"], 1);
       assert.equal(store.database.isTransaction, false);
     }),

@@ -39,24 +39,27 @@ const MIGRATIONS = [
     PRIMARY KEY (run_id, reservation_id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX reservations_open ON reservations (lease_until, reservation_id) WHERE open = 1;
-
-  CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT;
   `,
 ];
 
+const REPLY_MIGRATIONS = ["CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT"];
+
 /** Creates or upgrades the tables; refuses a file that a newer program has written. */
-export function migrate(database: DatabaseSync, path: string): void {
+export const migrateState = (database: DatabaseSync, path: string): void => migrate(database, path, MIGRATIONS);
+export const migrateReplies = (database: DatabaseSync, path: string): void => migrate(database, path, REPLY_MIGRATIONS);
+
+function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
   const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  if (version > MIGRATIONS.length) {
+  if (version > migrations.length) {
     throw new Error(
-      `${path}: its schema version is ${version}, this program knows up to ${MIGRATIONS.length}; update the program, or use another folder`,
+      `${path}: its schema version is ${version}, this program knows up to ${migrations.length}; update the program, or use another folder`,
     );
   }
-  if (version === MIGRATIONS.length) return;
+  if (version === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
   try {
-    for (const statements of MIGRATIONS.slice(version)) database.exec(statements);
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    for (const statements of migrations.slice(version)) database.exec(statements);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
     database.exec("COMMIT");
   } catch (error) {
     if (database.isTransaction) database.exec("ROLLBACK");

@@ -7,7 +7,7 @@ import { sqliteLedger } from "./ledger.ts";
 import { sqliteReplies } from "./replies.ts";
 import { sqliteRuns } from "./runs.ts";
 import { sqliteSamples } from "./samples.ts";
-import { migrate } from "./schema.ts";
+import { migrateReplies, migrateState } from "./schema.ts";
 import { sqliteShards } from "./shards.ts";
 
 /**
@@ -22,8 +22,12 @@ export type SqliteStore = StateStore & { database: DatabaseSync; write: Write };
  */
 export function openSqliteStore(path: string): SqliteStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-  const database = openDatabase(path);
+  const database = openDatabase(path, { synchronous: "FULL", migrate: migrateState });
   const { write, flush } = groupCommit(database);
+  // Replies are a cache: they survive a killed process, and a lost machine costs the last of them, asked again. Without an
+  // fsync for each group of replies a run of the embedded engine is about a tenth faster (measured 2026-11).
+  const cache = openDatabase(repliesPath(path), { synchronous: "NORMAL", migrate: migrateReplies });
+  const cached = groupCommit(cache);
   return {
     database,
     write,
@@ -31,20 +35,27 @@ export function openSqliteStore(path: string): SqliteStore {
     samples: sqliteSamples(database, write),
     shards: sqliteShards(database, write),
     ledger: sqliteLedger(database, write),
-    replies: sqliteReplies(database, write),
+    replies: sqliteReplies(cache, cached.write),
     async close() {
       if (!database.isOpen) return;
       flush();
+      cached.flush();
       database.close();
+      cache.close();
     },
   };
 }
 
-function openDatabase(path: string): DatabaseSync {
+const repliesPath = (path: string): string =>
+  path === ":memory:" ? path : `${path.replace(/\.sqlite$/, "")}-replies.sqlite`;
+
+type Opening = { synchronous: "FULL" | "NORMAL"; migrate: (database: DatabaseSync, path: string) => void };
+
+function openDatabase(path: string, { synchronous, migrate }: Opening): DatabaseSync {
   // 5 s (our choice): how long to wait for another process that is just committing.
   const database = new DatabaseSync(path, { timeout: 5000 });
   try {
-    database.exec("PRAGMA synchronous = FULL; PRAGMA cache_size = -32000; PRAGMA foreign_keys = ON");
+    database.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -32000; PRAGMA foreign_keys = ON`);
     const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
     if (mode !== "wal" && path !== ":memory:") {
       throw new Error(`${path}: this file system cannot hold a write-ahead log (got ${mode}); use a local disk`);
