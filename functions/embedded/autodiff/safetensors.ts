@@ -13,7 +13,7 @@ function encodeArray(data: Float32Array, storage: Storage): Uint8Array {
 }
 
 function decodeArray(bytes: Uint8Array, storage: Storage): Float32Array {
-  const { buffer } = bytes.slice(); // a copy, because arrays must start at a multiple of their element's size
+  const { buffer } = new Uint8Array(bytes); // a copy, because arrays must start at a multiple of their element's size
   return storage === "F16" ? Float32Array.from(new Float16Array(buffer)) : new Float32Array(buffer);
 }
 
