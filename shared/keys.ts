@@ -23,4 +23,6 @@ export const selectionKey = (runId: string, round: number): string => `${roundPr
 export const reportKey = (runId: string, extension: "json" | "html"): string =>
   `${runPrefix(runId)}/report.${extension}`;
 /** Figures of the control that imitates the chosen answers without the comparison. */
-export const sftControlKey = (runId: string): string => `${runPrefix(runId)}/controls/sft-only.json`;
+export const sftControlKey = (runId: string): string => `${controlPrefix(runId)}/metrics.json`;
+export const controlTrainingKey = (runId: string): string => `${controlPrefix(runId)}/training.json`;
+export const controlPrefix = (runId: string): string => `${runPrefix(runId)}/control`;

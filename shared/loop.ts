@@ -68,6 +68,17 @@ function preparation(refs: LoopRefs): Record<string, State> {
           Next: "Plan generate",
         },
       ],
+      Default: "Control left?",
+    },
+    "Control left?": {
+      Type: "Choice",
+      Choices: [
+        {
+          Condition: "{% $hasControl %}",
+          Assign: { hasControl: false, passId: "{% $string($rounds) & '.control' %}" },
+          Next: "Train control",
+        },
+      ],
       Default: "Finished",
     },
   };
@@ -89,7 +100,7 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
           Assign: { passId: "{% $queue[$next] %}", next: "{% $next + 1 %}" },
           Next: "Plan generate",
         },
-        { Condition: "{% $contains($passId, '.greedy') %}", Next: "Evaluate" },
+        { Condition: "{% $contains($passId, '.greedy') or $contains($passId, '.control') %}", Next: "Evaluate" },
       ],
       Default: "Select",
     },
@@ -112,6 +123,21 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
       Output: { trained: "{% $states.result.trained %}" },
       Catch: [{ ErrorEquals: [RUN_PAUSED], Next: "Paused" }],
       Next: "Trained?",
+    },
+    "Train control": {
+      ...callAndWait(refs.functions.train, PASS, {
+        timeout: limits.trainTimeoutSeconds,
+        heartbeat: limits.trainHeartbeatSeconds,
+      }),
+      Assign: { queue: "{% $states.result.trained ? [$passId] : [] %}", next: 0 },
+      Output: { trained: "{% $states.result.trained %}" },
+      Catch: [{ ErrorEquals: [RUN_PAUSED], Next: "Paused" }],
+      Next: "Control trained?",
+    },
+    "Control trained?": {
+      Type: "Choice",
+      Choices: [{ Condition: "{% $states.input.trained %}", Next: "More passes?" }],
+      Default: "Finished",
     },
     "Trained?": {
       Type: "Choice",

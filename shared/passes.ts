@@ -2,10 +2,10 @@
 import type { RunConfig } from "./schemas/config.ts";
 import type { PassId } from "./schemas/rows.ts";
 
-export type Pass = { round: number; purpose: "train" | "select" | "evaluate" | "greedy"; step?: number };
+export type Pass = { round: number; purpose: "train" | "select" | "evaluate" | "greedy" | "control"; step?: number };
 
 export function parsePassId(passId: PassId): Pass {
-  const [, round, purpose, step] = /^(\d+)\.(train|select|evaluate|greedy)(?:-(\d+))?$/.exec(passId) ?? [];
+  const [, round, purpose, step] = /^(\d+)\.(train|select|evaluate|greedy|control)(?:-(\d+))?$/.exec(passId) ?? [];
   if (round === undefined || purpose === undefined) throw new RangeError(`not a pass id: ${passId}`);
   return {
     round: Number(round),

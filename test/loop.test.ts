@@ -81,6 +81,7 @@ class TestRun {
       basePasses: ["0.select-0", "0.evaluate", "0.greedy"],
       hasTrainer: true,
       hasEvaluation: true,
+      hasControl: false,
       maxConcurrency: 2,
       toleratedFailurePercent: 10,
     };
@@ -162,6 +163,12 @@ test("two rounds run base evaluation, stages, pairs, training, selection and eva
     ...round(2),
   ]);
   assert.equal(run.dispatched.length, 3 * 4 * (3 + 2 * 5));
+});
+
+test("the control is trained and evaluated once, after the last round", async () => {
+  const run = new TestRun({ prepared: { basePasses: [], rounds: 1, hasControl: true }, selectPasses: [] });
+  assert.equal((await run.execution()).status, "SUCCEEDED");
+  assert.deepEqual(run.calls.slice(-6), ["1.control train", ...stages("1.control"), "1.control evaluate"]);
 });
 
 test("a run without trainer and evaluation makes pairs only", async () => {

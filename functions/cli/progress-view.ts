@@ -80,6 +80,7 @@ function passText(passId: Parameters<typeof parsePassId>[0], rounds?: number): s
     select: `comparing checkpoint ${step}`,
     evaluate: "evaluating",
     greedy: "evaluating (greedy)",
+    control: "control: imitation only",
   }[purpose];
   return round === 0 ? `base model, ${what}` : `round ${round}${of}, ${what}`;
 }

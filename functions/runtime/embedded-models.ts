@@ -35,7 +35,7 @@ export function embeddedConfig({ data, selection, evaluation, ...run }: Embedded
     ...EMBEDDED,
     ...RECIPE,
     data: { path: data },
-    evaluate: { bench: "scenes", data: { path: evaluation }, selection: { path: selection } },
+    evaluate: { bench: "scenes", data: { path: evaluation }, selection: { path: selection }, sftControl: true },
     budgetUsd: 1,
   });
 }

@@ -1,7 +1,7 @@
 /** A run's small JSON files, read and written through their schemas. */
 import type { z } from "zod";
 import { readLines } from "../../shared/jsonl.ts";
-import { configKey, pairsKey, selectionKey, shardKey, trainingKey } from "../../shared/keys.ts";
+import { configKey, controlTrainingKey, pairsKey, selectionKey, shardKey, trainingKey } from "../../shared/keys.ts";
 import { parsePassId } from "../../shared/passes.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
@@ -58,11 +58,12 @@ export async function policyOfPass(
 ): Promise<Checkpoint | undefined> {
   const { round, purpose, step } = parsePassId(passId);
   if (purpose === "train") return promotedUpTo(blobs, runId, round - 1);
-  if (purpose !== "select") return promotedUpTo(blobs, runId, round);
+  if (purpose === "evaluate" || purpose === "greedy") return promotedUpTo(blobs, runId, round);
   if (round === 0) return undefined;
-  const training = await readJson(blobs, trainingKey(runId, round), Training);
+  const key = purpose === "control" ? controlTrainingKey(runId) : trainingKey(runId, round);
+  const training = await readJson(blobs, key, Training);
   const made = training?.outcome === "trained" ? training.checkpoints : [];
-  const checkpoint = made.find((one) => one.step === step);
+  const checkpoint = purpose === "control" ? made.at(-1) : made.find((one) => one.step === step);
   if (checkpoint === undefined)
     throw new Error(`pass ${passId} compares a checkpoint that round ${round} did not make`);
   return checkpoint;

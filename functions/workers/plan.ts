@@ -1,7 +1,7 @@
 /** Deals a pass's samples to shards, and lists the shards a stage still has to do. */
 import { encodeLines, readLines } from "../../shared/jsonl.ts";
 import { type DataPart, samplesKey, shardKey, shardListKey } from "../../shared/keys.ts";
-import { parsePassId } from "../../shared/passes.ts";
+import { type Pass, parsePassId } from "../../shared/passes.ts";
 import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import { randomFrom, seedFor, shuffled } from "../../shared/random.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
@@ -61,11 +61,12 @@ export function samplesOfPass(samples: readonly Submitted[], passId: PassId, con
   return order.slice(start, Math.floor((order.length * round) / config.rounds));
 }
 
-const PART_OF: Record<"train" | "select" | "evaluate" | "greedy", DataPart> = {
+const PART_OF: Record<Pass["purpose"], DataPart> = {
   train: "data",
   select: "selection",
   evaluate: "evaluation",
   greedy: "evaluation",
+  control: "evaluation",
 };
 
 /** Content first, then the samples' rows, the shards' rows last: a pass whose shards are known is complete. */

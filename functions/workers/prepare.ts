@@ -1,5 +1,5 @@
 /** Says what the loop has to do: from which round on, and which parts the run has. */
-import { metricsKey, pairingKey, selectionKey } from "../../shared/keys.ts";
+import { metricsKey, pairingKey, selectionKey, sftControlKey } from "../../shared/keys.ts";
 import { selectPassId } from "../../shared/passes.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
@@ -19,6 +19,7 @@ export async function prepare(event: unknown, { blobs }: Pick<WorkerDeps, "blobs
     basePasses: await openBasePasses(runId, config, blobs),
     hasTrainer,
     hasEvaluation,
+    hasControl: hasTrainer && config.evaluate?.sftControl === true && !(await isThere(sftControlKey(runId), blobs)),
     maxConcurrency: config.maxConcurrentShards,
     toleratedFailurePercent: config.toleratedFailurePercent,
   };
@@ -26,7 +27,7 @@ export async function prepare(event: unknown, { blobs }: Pick<WorkerDeps, "blobs
 
 /** The base on the selection split is the start that round 1's checkpoints are held against. */
 async function openBasePasses(runId: string, config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<PassId[]> {
-  if (config.evaluate === undefined || (await blobs.read(metricsKey(runId, "0.evaluate"))) !== undefined) return [];
+  if (config.evaluate === undefined || (await isThere(metricsKey(runId, "0.evaluate"), blobs))) return [];
   const compares = config.train !== undefined && config.evaluate.selection !== undefined;
   return [...(compares ? [selectPassId(0, 0)] : []), "0.evaluate", "0.greedy"];
 }
@@ -34,8 +35,7 @@ async function openBasePasses(runId: string, config: RunConfig, blobs: Pick<Blob
 /** A round is finished when its last file is there. */
 async function firstUnfinishedRound(runId: string, config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<number> {
   for (let round = 1; round <= config.rounds; round++) {
-    const last = lastFileOf(runId, round, config);
-    if ((await blobs.read(last, { offset: 0, length: 1 })) === undefined) return round;
+    if (!(await isThere(lastFileOf(runId, round, config), blobs))) return round;
   }
   return config.rounds + 1;
 }
@@ -43,4 +43,8 @@ async function firstUnfinishedRound(runId: string, config: RunConfig, blobs: Pic
 function lastFileOf(runId: string, round: number, config: RunConfig): string {
   if (config.train === undefined) return pairingKey(runId, round);
   return config.evaluate === undefined ? selectionKey(runId, round) : metricsKey(runId, `${round}.evaluate`);
+}
+
+async function isThere(key: string, blobs: Pick<BlobStore, "read">): Promise<boolean> {
+  return (await blobs.read(key, { offset: 0, length: 1 })) !== undefined;
 }

@@ -66,7 +66,7 @@ function stageReports(shards: readonly ShardRow[], training: Training | undefine
   );
   const reported = sumOf(
     "evaluate",
-    shards.filter((shard) => purposeOf(shard) === "evaluate" || purposeOf(shard) === "greedy"),
+    shards.filter((shard) => ["evaluate", "greedy", "control"].includes(purposeOf(shard))),
   );
   return [...made, ...trained, ...[compared, reported].filter(({ requests }) => requests > 0)];
 }

@@ -32,6 +32,8 @@ export const PrepareResult = z.strictObject({
   basePasses: z.array(PassId),
   hasTrainer: z.boolean(),
   hasEvaluation: z.boolean(),
+  /** The imitation control is asked for and not finished. */
+  hasControl: z.boolean(),
   maxConcurrency: z.int().min(1).max(10_000), // AWS: at most 10,000 child executions run at once
   toleratedFailurePercent: z.number().min(0).max(100),
 });

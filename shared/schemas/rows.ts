@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { Usage } from "./chat.ts";
 
-/** One walk of a set of samples through the model stages: `1.train`, `2.select-56` (a checkpoint's step), `0.evaluate`, `0.greedy`. */
-export const PassId = z.string().regex(/^\d+\.(train|select-\d+|evaluate|greedy)$/);
+/** One walk of a set of samples through the model stages: `1.train`, `2.select-56` (a checkpoint's step), `0.evaluate`, `0.greedy`, `4.control`. */
+export const PassId = z.string().regex(/^\d+\.(train|select-\d+|evaluate|greedy|control)$/);
 export type PassId = z.infer<typeof PassId>;
 
 export const StageName = z.enum(["generate", "divide", "question", "score"]);

@@ -67,7 +67,8 @@ export type PreferencePair = {
   referenceRejected: number;
 };
 
-export type PreferenceOptions = { beta: number; sftWeight: number };
+/** `dpoWeight`: of the preference loss, 1 without it; 0 leaves imitation of the chosen answers only. */
+export type PreferenceOptions = { beta: number; sftWeight: number; dpoWeight?: number };
 export type PreferenceStep = {
   loss: number;
   /** Summed logprobs under the policy before this step, nats, pair by pair. */
@@ -77,7 +78,7 @@ export type PreferenceStep = {
 };
 
 /**
- * Forward and backward of `mean(softplus(-beta * margin)) + sftWeight * mean(nll per token of the chosen)`, where margin
+ * Forward and backward of `dpoWeight * mean(softplus(-beta * margin)) + sftWeight * mean(nll per token of the chosen)`, where margin
  * is the policy's log-ratio of chosen to rejected minus the reference's (Rafailov et al. 2023, eq. 7). Pictures come as
  * image tokens: vision is not trained here.
  */
@@ -124,7 +125,11 @@ export async function preferenceGraph(pairs: number) {
 }
 
 /** Lays a batch out; a batch that is not full is filled with copies of its last pair that weigh nothing. */
-function pairFeeds(batch: readonly PreferencePair[], pairs: number, { beta, sftWeight }: PreferenceOptions): Feeds {
+function pairFeeds(
+  batch: readonly PreferencePair[],
+  pairs: number,
+  { beta, sftWeight, dpoWeight = 1 }: PreferenceOptions,
+): Feeds {
   const full = Array.from({ length: pairs }, (_, i) => batch[Math.min(i, batch.length - 1)]!);
   const counted = (weight: (pair: PreferencePair) => number) =>
     Float32Array.from(full, (pair, i) => (i < batch.length ? weight(pair) / batch.length : 0));
@@ -134,7 +139,7 @@ function pairFeeds(batch: readonly PreferencePair[], pairs: number, { beta, sftW
     reference: floats(Float32Array.from(reference), [2 * pairs]),
     beta: floats(Float32Array.of(beta), []),
     pairWeights: floats(
-      counted(() => 1),
+      counted(() => dpoWeight),
       [pairs],
     ),
     sftWeights: floats(

@@ -1,10 +1,10 @@
 import { dpo, learningRateAt, type Schedule } from "../../../shared/stages/train.ts";
 import { ADAM, type AdamState, adamState, adamStep } from "../autodiff/adam.ts";
 import { cloneWeights, type Weights } from "../autodiff/weights.ts";
-import { type PreferencePair, preferenceGraph } from "../model/preference-graph.ts";
+import { type PreferenceOptions, type PreferencePair, preferenceGraph } from "../model/preference-graph.ts";
 import { randomOf, shuffled } from "../random.ts";
 
-export type PreferenceConfig = { beta: number; learningRate: number; sftWeight: number; batchPairs: number };
+export type PreferenceConfig = PreferenceOptions & { learningRate: number; batchPairs: number };
 
 /** One optimiser step. Rewards and logprobs are means over the batch, nats. */
 export type PreferenceProgress = {
