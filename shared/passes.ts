@@ -4,6 +4,7 @@ import type { PassId } from "./schemas/rows.ts";
 
 export type Pass = { round: number; purpose: "train" | "select" | "evaluate" | "greedy" | "control"; step?: number };
 
+/** `2.select-56` → round 2, purpose select, step 56. Throws a RangeError for anything else than a pass id. */
 export function parsePassId(passId: PassId): Pass {
   const [, round, purpose, step] = /^(\d+)\.(train|select|evaluate|greedy|control)(?:-(\d+))?$/.exec(passId) ?? [];
   if (round === undefined || purpose === undefined) throw new RangeError(`not a pass id: ${passId}`);

@@ -157,6 +157,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
 };
 
+/** The preset of this name; an unknown one is a RangeError that lists the known. */
 export function presetOf(name: string): Preset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined) {

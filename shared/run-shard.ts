@@ -29,6 +29,7 @@ export type ShardDeps = AnswerDeps & {
   clock: Clock;
 };
 
+/** Rows move only after the shard's file is written whole; a shard that is to be tried again moves nothing. */
 export async function runShard(job: ShardJob, deps: ShardDeps): Promise<ShardResult> {
   const started = deps.clock.now();
   const seconds = () => (deps.clock.now() - started) / 1000;

@@ -28,6 +28,7 @@ export function tokenBound(request: { promptBytes: number; images: number; maxTo
 
 export const NO_USAGE: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
 
+/** Sums both, cached prompt tokens too; a server that does not tell them counts as 0. */
 export function addUsage(a: Usage, b: Usage): Usage {
   return {
     prompt_tokens: a.prompt_tokens + b.prompt_tokens,

@@ -10,6 +10,7 @@ export const COMPUTE_PRICES = {
 /** USD are added up in millionths, as integers: sums of floats drift. */
 export const MICROS_PER_USD = 1_000_000;
 
+/** USD as millionths, rounded up: a bound stays a bound. */
 export function toMicros(usd: number): number {
   return Math.ceil(usd * MICROS_PER_USD);
 }

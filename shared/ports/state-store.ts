@@ -14,7 +14,10 @@ export interface RunStore {
 }
 
 /** What became of one move: `moved`, `already_moved` (the row is in `to` already), or `lost_condition` (it is elsewhere). */
-export type MoveOutcome = { sampleId: string; outcome: "moved" | "already_moved" | "lost_condition" | "unknown_sample" };
+export type MoveOutcome = {
+  sampleId: string;
+  outcome: "moved" | "already_moved" | "lost_condition" | "unknown_sample";
+};
 
 export interface SampleStore {
   /** Writes rows that are not there yet; rows that are stay as they are. Any number at once. */
@@ -56,11 +59,20 @@ export interface Ledger {
   open(runId: string, budgetMicros: number): Promise<LedgerRow>;
   read(runId: string): Promise<LedgerRow | undefined>;
   /** `leaseUntil` (ms since 1970): from then on a sweeper may release it. */
-  reserve(request: { runId: string; reservationId: string; micros: number; leaseUntil: number }): Promise<
+  reserve(request: {
+    runId: string;
+    reservationId: string;
+    micros: number;
+    leaseUntil: number;
+  }): Promise<
     { outcome: "reserved" | "already_reserved" | "already_closed" } | { outcome: "over_budget"; missingMicros: number }
   >;
   /** Turns a reservation into money spent. Actual cost above the reservation is capped at it and reported as `cappedMicros`. */
-  settle(runId: string, reservationId: string, micros: number): Promise<{ outcome: "settled" | "already_closed"; cappedMicros: number }>;
+  settle(
+    runId: string,
+    reservationId: string,
+    micros: number,
+  ): Promise<{ outcome: "settled" | "already_closed"; cappedMicros: number }>;
   /** Gives a reservation back unspent. */
   release(runId: string, reservationId: string): Promise<{ outcome: "released" | "already_closed" }>;
   /** Releases reservations whose lease ended before `now`; returns their ids. */

@@ -32,7 +32,13 @@ export type TrainStep = {
 };
 
 export type TrainOutcome =
-  | { outcome: "trained"; checkpoints: Checkpoint[]; steps: TrainStep[]; pairsUsed: number; pairsDropped: Record<string, number> }
+  | {
+      outcome: "trained";
+      checkpoints: Checkpoint[];
+      steps: TrainStep[];
+      pairsUsed: number;
+      pairsDropped: Record<string, number>;
+    }
   | { outcome: "too_few_pairs"; pairs: number; needed: number };
 
 /** Pairs + base checkpoint → checkpoints + metrics. The same job again continues from its newest checkpoint. */

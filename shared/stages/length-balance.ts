@@ -25,6 +25,7 @@ export type LengthBalance = { ratio: number | null; table: RatioRow[]; keeps: (p
 /** RLAIF-V's fifty ratios 0.00 … 0.98; the products are rounded as in binary64, which decides at the boundaries. */
 export const RATIOS: readonly number[] = Array.from({ length: 50 }, (_, step) => step * 0.02);
 
+/** Words of both sides, and whether their texts are equal but for the white space around them. */
 export function lengthsOf(pair: TextPair): PairLengths {
   return {
     chosen: wordCount(pair.chosen.text),

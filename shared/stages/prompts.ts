@@ -67,10 +67,12 @@ ${bullets(statements)}`;
 /** What a labeler reads after the image: the claim question on the first line, then this. */
 export const YES_NO_INSTRUCTION = "Answer with one word: yes or no.";
 
+/** What stands beside the image in a labeler's turn. */
 export function labelPrompt(claimQuestion: string): string {
   return `${claimQuestion}\n${YES_NO_INSTRUCTION}`;
 }
 
+/** One `- ` line an item. */
 export function bullets(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join("\n");
 }

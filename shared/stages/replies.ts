@@ -14,6 +14,7 @@ export function replyText(reply: ChatReply | undefined): ReplyText {
   return { outcome: "text", text: choice.message.content ?? "", cut: choice.finish_reason === "length" };
 }
 
+/** The choice with index 0, wherever the server put it. */
 export function firstChoice(choices: readonly ChatChoice[]): ChatChoice | undefined {
   return choices.find((choice) => choice.index === 0) ?? choices[0];
 }

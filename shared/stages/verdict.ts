@@ -31,6 +31,7 @@ export function yesNoMass(
   return { pYes: Math.min(1, mass.yes), pNo: Math.min(1, mass.no) }; // rounding may pass 1
 }
 
+/** Whether yes and no together carry enough probability to be believed; parity never asks. */
 export function hasMass(label: ClaimLabel, config: ScoreConfig): boolean {
   return label.pYes + label.pNo >= config.minMass && label.pYes + label.pNo > 0;
 }

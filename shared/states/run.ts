@@ -9,6 +9,7 @@ export const NEXT_RUN_STATES = {
   finished: [],
 } as const satisfies Record<RunState, readonly RunState[]>;
 
+/** A run in `from` may become `to`; staying is not a move. */
 export function mayRunMove(from: RunState, to: RunState): boolean {
   return (NEXT_RUN_STATES[from] as readonly RunState[]).includes(to);
 }

@@ -12,6 +12,7 @@ export const NEXT_SAMPLE_STATES = {
   parked: [],
 } as const satisfies Record<SampleState, readonly SampleState[]>;
 
+/** A sample in `from` may become `to`; staying is not a move. */
 export function maySampleMove(from: SampleState, to: SampleState): boolean {
   return (NEXT_SAMPLE_STATES[from] as readonly SampleState[]).includes(to);
 }
