@@ -23,7 +23,9 @@ function print({ samples, slots, shardSamples, concurrentShards }: Shape, run: S
   console.log(
     `${values.shape}: ${count(samples)} samples in shards of ${shardSamples}, ${concurrentShards} at once, ${slots} slots`,
   );
-  console.log(`  ${count(requests)} requests; ${count(states.paired)} paired, ${count(states.unpaired)} unpaired samples`);
+  console.log(
+    `  ${count(requests)} requests; ${count(states.paired)} paired, ${count(states.unpaired)} unpaired samples`,
+  );
   for (const [stage, load] of run.loads) {
     const ideal = idealOf(load, slots);
     const took = load.lastAt - load.firstAt;
@@ -38,7 +40,9 @@ function print({ samples, slots, shardSamples, concurrentShards }: Shape, run: S
   console.log(
     `  (${seconds(run.cpuMs)} of CPU in all, of which the simulation itself needs about ${seconds(run.simulationCpuMs)})`,
   );
-  console.log(`  peak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, with all replies and files in it`);
+  console.log(
+    `  peak memory: ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, with all replies and files in it`,
+  );
 }
 
 function count(number: number): string {
