@@ -76,7 +76,7 @@ test("the pretraining loss of the whole model falls as its gradients say, in eve
 });
 
 test("writing token by token from the cache gives the same logits as reading the whole text at once", async () => {
-  const [steps, prompts] = [await stepGraph(8), await promptGraph()];
+  const [steps, prompts] = [await stepGraph(weights, 8), await promptGraph()];
   const ids = questionIds("Is a dog left of a cow?");
   prefixes.forEach((prefix, slot) => {
     steps.start(slot, prefix);
@@ -84,7 +84,6 @@ test("writing token by token from the cache gives the same logits as reading the
   let logits = new Float32Array();
   for (const [position, id] of ids.entries()) {
     logits = (await steps.step(
-      weights,
       new Int32Array(8).fill(id),
       new Int32Array(8).fill(position),
     )) as Float32Array<ArrayBuffer>;

@@ -4,7 +4,7 @@ import type { Graph, Value } from "./graph.ts";
 export type Tensor = ort.Tensor;
 export type Feeds = Record<string, Tensor>;
 
-/** Threads of one graph run. Results do not depend on it beyond the order of sums inside a product. */
+/** Threads of one graph run: two for graphs of large products, one for graphs of many small ones, run side by side. */
 const THREADS = 2;
 
 export const floats = (data: Float32Array, shape: readonly number[]): Tensor => new ort.Tensor("float32", data, shape);
@@ -25,10 +25,10 @@ export type Program = {
 };
 
 /** Compiles the graph for these outputs. */
-export async function compile(graph: Graph, outputs: readonly Value[]): Promise<Program> {
+export async function compile(graph: Graph, outputs: readonly Value[], threads = THREADS): Promise<Program> {
   const session = await ort.InferenceSession.create(graph.build(outputs), {
     executionProviders: ["cpu"],
-    intraOpNumThreads: THREADS,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     extra: { session: { intra_op: { allow_spinning: "0" } } }, // spinning threads cost more than they win on shared cores

@@ -80,10 +80,10 @@ type Caches = { imageKey: Float32Array; imageValue: Float32Array; textKey: Float
  * text can start in one while the others go on. A slot's logits depend on nothing outside the slot, bit by bit
  * (checked by a test), because the batch always has the same shape.
  */
-export async function stepGraph(slots: number) {
+export async function stepGraph(weights: Weights, slots: number) {
   const { m, logits, fresh } = buildStep(slots);
-  const program = await compile(m.g, [logits, ...fresh.flatMap(({ key, value }) => [key, value])]);
-  const names = [...m.weights.keys()];
+  // One thread: the products are small, and waking a second thread for each costs more than it helps (measured 2026-11).
+  const program = await compile(m.g, [logits, ...fresh.flatMap(({ key, value }) => [key, value])], 1);
   const caches: Caches = Array.from({ length: TEXT_BLOCKS }, () => ({
     imageKey: new Float32Array(slots * PREFIX_VALUES),
     imageValue: new Float32Array(slots * PREFIX_VALUES),
@@ -91,7 +91,7 @@ export async function stepGraph(slots: number) {
     textValue: new Float32Array(slots * CACHE_VALUES),
   }));
   const mask = new Float32Array(slots * (TEXT_LENGTH + 1)).fill(HIDDEN);
-  const inputs = cacheFeeds(caches, mask, slots);
+  const inputs = { ...feedsOf(weights, [...m.weights.keys()]), ...cacheFeeds(caches, mask, slots) };
 
   /** Empties a slot and gives it a picture. */
   function start(slot: number, prefix: Prefix): void {
@@ -121,9 +121,8 @@ export async function stepGraph(slots: number) {
   }
 
   /** One token in, the logits of the next out: (slots, vocabulary). `positions` count from 0; -1 marks an idle slot. */
-  async function step(weights: Weights, tokens: Int32Array, positions: Int32Array): Promise<Float32Array> {
+  async function step(tokens: Int32Array, positions: Int32Array): Promise<Float32Array> {
     const out = await program.run({
-      ...feedsOf(weights, names),
       ...inputs,
       tokens: integers(tokens, [slots]),
       positions: integers(

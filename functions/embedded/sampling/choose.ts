@@ -36,15 +36,27 @@ function nucleus(weights: Float64Array, topP: number): number[] {
   return end < 0 ? order : order.slice(0, end + 1);
 }
 
+const all = new Map<number, number[]>();
+
+/** 0 … length − 1, made once for each length. */
+function everyId(length: number): readonly number[] {
+  const known = all.get(length) ?? Array.from({ length }, (_, id) => id);
+  all.set(length, known);
+  return known;
+}
+
 /** The next token. Temperature 0 takes the likeliest and draws nothing; otherwise one number is drawn. */
 export function chooseToken(logits: ArrayLike<number>, { temperature, topP }: Decoding, random: Random): number {
   const best = greedy(logits);
   if (temperature === 0) return best;
-  const weights = Float64Array.from({ length: logits.length }, (_, i) =>
-    NEVER.has(i) ? 0 : Math.exp((logits[i]! - logits[best]!) / temperature),
-  );
-  const allowed = topP < 1 ? nucleus(weights, topP) : Array.from(weights.keys());
-  let rest = random() * allowed.reduce((sum, id) => sum + weights[id]!, 0);
+  const weights = new Float64Array(logits.length);
+  for (let id = 0; id < logits.length; id++) {
+    if (!NEVER.has(id)) weights[id] = Math.exp((logits[id]! - logits[best]!) / temperature);
+  }
+  const allowed = topP < 1 ? nucleus(weights, topP) : everyId(weights.length);
+  let total = 0;
+  for (const id of allowed) total += weights[id]!;
+  let rest = random() * total;
   for (const id of allowed) {
     rest -= weights[id]!;
     if (rest < 0 && weights[id]! > 0) return id;
