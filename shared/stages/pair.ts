@@ -15,6 +15,7 @@ export const PAIR_DROPS = {
   small_gap: "combinations whose scores are too close",
   identical_text: "combinations of equal answers",
   chosen_malformed: "combinations whose better answer was cut or repeats itself (strict)",
+  chosen_not_clean: "combinations whose better answer has a rejected claim itself (cleanChosen)",
   unequal_claims: "combinations with different numbers of claims (equalClaims)",
   candidate_taken: "combinations with an answer that already stands in a pair (disjoint)",
   over_sample_cap: "combinations beyond perSample",
@@ -69,6 +70,7 @@ function dropReason({ chosen, rejected }: Combination, config: PairConfig): Pair
   if (config.mode === "parity") return undefined;
   if (oneLine(chosen.text) === oneLine(rejected.text)) return "identical_text";
   if (isMalformed(chosen)) return "chosen_malformed";
+  if (config.cleanChosen && chosen.score! < 0) return "chosen_not_clean";
   if (config.equalClaims && chosen.claims.length !== rejected.claims.length) return "unequal_claims";
   return undefined;
 }

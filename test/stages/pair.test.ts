@@ -133,6 +133,13 @@ test("equalClaims pairs only answers with the same number of claims", () => {
   assert.deepEqual(names(pairSample(sample, contextOf({ equalClaims: true })).pairs), ["a>c"]);
 });
 
+test("cleanChosen takes only answers without any rejected claim as the better one", () => {
+  const sample = scored({ id: "a", score: 0 }, { id: "b", score: -1 }, { id: "c", score: -2 });
+  const { pairs, dropped } = pairSample(sample, contextOf({ cleanChosen: true, perSample: null }));
+  assert.deepEqual(names(pairs), ["a>b", "a>c"]);
+  assert.deepEqual(dropped, { chosen_not_clean: 1 });
+});
+
 test("disjoint uses every answer at most once", () => {
   const sample = scored(...[0, -1, -2, -3, -4, -5].map((score, at) => ({ id: `c${at}`, score })));
   const { pairs, dropped } = pairSample(sample, contextOf({ disjoint: true, perSample: null }));
