@@ -158,13 +158,18 @@ function sampleAt(at: number): Submitted {
   return { sampleId: sampleIdOf({ imageSha256: sha256, question }), image, question, metadata: {} };
 }
 
-/** What the simulation costs without a runner: the same requests, on a server and a clock of their own. */
+/** What the simulation costs without a runner: the same requests, on a server and a clock of their own; the best of a few. */
 async function cpuOfSimulation(lines: SimulatedServer["sampled"], { slots }: Shape): Promise<number> {
-  const clock = eventClock();
-  const { engine } = simulatedServer({ slots, clock });
-  const cpu = process.cpuUsage();
-  await clock.run(answered(engine, lines));
-  return cpuSince(cpu);
+  const REPETITIONS = 5;
+  let least = Number.POSITIVE_INFINITY;
+  for (let repetition = 0; repetition < REPETITIONS; repetition++) {
+    const clock = eventClock();
+    const { engine } = simulatedServer({ slots, clock });
+    const cpu = process.cpuUsage();
+    await clock.run(answered(engine, lines));
+    least = Math.min(least, cpuSince(cpu));
+  }
+  return least;
 }
 
 async function answered(engine: SimulatedServer["engine"], lines: SimulatedServer["sampled"]): Promise<void> {

@@ -98,7 +98,7 @@ function replyTo({ custom_id, body }: BatchLine, stage: StageName, random: Rando
   const completion_tokens = stage === "score" ? 1 : 20 * choices.length;
   const usage = { prompt_tokens: 100, completion_tokens, total_tokens: 100 + completion_tokens };
   const completion = { object: "chat.completion" as const, created: 0, model: body.model, choices, usage };
-  return { outcome: "completed", custom_id, completion: { id: custom_id, ...completion } };
+  return { outcome: "completed", custom_id, completion: { id: "simulated", ...completion } };
 }
 
 function textsFor(body: ChatBody, stage: StageName, random: Random): string[] {
@@ -123,11 +123,11 @@ function spoken(content: string, index: number): ChatChoice {
 }
 
 function labelled(random: Random): ChatChoice {
-  const yes = random() < REJECTED ? 0.1 : 0.85;
+  const [likely, unlikely] = random() < REJECTED ? ["No", "Yes"] : ["Yes", "No"];
   const top_logprobs = [
-    { token: "Yes", logprob: Math.log(yes) },
-    { token: "No", logprob: Math.log(0.95 - yes) },
-  ].sort((a, b) => b.logprob - a.logprob);
+    { token: likely!, logprob: -0.16 }, // probability 0.85
+    { token: unlikely!, logprob: -2.3 }, // 0.10
+  ];
   const { token, logprob } = top_logprobs[0]!;
   return { ...spoken(token, 0), logprobs: { content: [{ token, logprob, top_logprobs }] } };
 }
