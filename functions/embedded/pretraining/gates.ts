@@ -20,6 +20,7 @@ export type GateResult = { outcome: "passed" } | { outcome: "failed"; failures: 
 
 const EXAM_SCENES = 500;
 const CAPTION_SCENES = 300;
+const SAMPLED_EACH = 4; // 300 sampled captions alone would leave the malformed share uncertain by 2.5 points
 
 /** One caption for each scene. */
 export async function captionScenes(
@@ -80,11 +81,12 @@ export async function checkGates(art: Art, folder: URL, say: (line: string) => v
   }
   const policy = await load(folder, "policy");
   const scenes = Array.from({ length: CAPTION_SCENES }, (_, i) => sceneAt("tuning", 1, i));
-  const describe = async (temperature: number) => {
-    const texts = await captionScenes(policy, art, scenes, temperature);
-    return summarise(texts.map((text, i) => markAnswer(scenes[i]!, text)));
+  const describe = async (temperature: number, each: number) => {
+    const asked = scenes.flatMap((scene) => Array.from({ length: each }, () => scene));
+    const texts = await captionScenes(policy, art, asked, temperature);
+    return summarise(texts.map((text, i) => markAnswer(asked[i]!, text)));
   };
-  const [greedy, sampled] = [await describe(0), await describe(1)];
+  const [greedy, sampled] = [await describe(0, 1), await describe(1, SAMPLED_EACH)];
   say(`gate: greedy captions: ${summaryLine(greedy)}`);
   say(`gate: sampled captions: ${summaryLine(sampled)}`);
   failures.push(...captionFailures(greedy, sampled));
