@@ -48,14 +48,5 @@ async function decide({ runId, round, config, checkpoints }: Round, deps: Select
   for (const { id, step } of checkpoints.slice(-evaluate.checkpoints)) {
     compared.push({ checkpoint: id, step, metrics: await measurePass(selectPassId(round, step)) });
   }
-  return selectCheckpoint(compared, await measurePass(await startPass(runId, round, deps)));
-}
-
-/** The pass in which the round's starting policy answered the selection split. */
-async function startPass(runId: string, round: number, deps: Pick<WorkerDeps, "blobs">): Promise<PassId> {
-  for (let earlier = round - 1; earlier >= 1; earlier--) {
-    const selection = await readJson(deps.blobs, selectionKey(runId, earlier), RoundSelection);
-    if (selection?.checkpoint) return selectPassId(earlier, selection.checkpoint.step);
-  }
-  return selectPassId(0, 0);
+  return selectCheckpoint(compared, await measurePass(selectPassId(0, 0)));
 }

@@ -2,7 +2,7 @@
 import type { Estimate, MetricSet } from "../schemas/metrics.ts";
 import type { Considered, Selection } from "../schemas/report.ts";
 
-/** How far a checkpoint may fall behind the round's start before the gate refuses it. */
+/** How far a checkpoint may fall behind the base model before the gate refuses it. */
 export type SelectTolerance = {
   /** Recall, absolute. */
   recall: number;
@@ -66,8 +66,8 @@ function byRule(a: Considered, b: Considered): number {
 }
 
 /**
- * The lowest response hallucination among the checkpoints whose recall, words and form hold against the round's start.
- * @param start figures of the policy the round started from, on the same split; `undefined` switches the gate off
+ * The lowest response hallucination among the checkpoints whose recall, words and form hold against the start.
+ * @param start figures of the base model on the same split: rounds that lose a little each must not add up; `undefined` switches the gate off
  */
 export function selectCheckpoint(
   compared: readonly Compared[],

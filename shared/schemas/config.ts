@@ -67,12 +67,16 @@ export const PairConfig = z.strictObject({
   minRetained: z.number().min(0).max(1).default(0.5), // our choice: rlaifv-spec §6 13b
   /** strict: both sides have the same number of claims, so that brevity cannot win. */
   equalClaims: z.boolean().default(false),
+  /** strict: the chosen answer has as many claims as the rejected one, or up to this many more; null switches it off. */
+  claimSurplus: z.int().min(0).nullable().default(null),
   /** strict: the chosen answer has no rejected claim at all; otherwise it only has fewer than the rejected one. */
   cleanChosen: z.boolean().default(false),
   /** strict: an answer stands in at most one pair. */
   disjoint: z.boolean().default(false),
   /** strict: the running sum of (chosen − rejected) words never falls below minus this; null switches it off. */
   runningWordDebt: z.int().min(0).nullable().default(null),
+  /** strict: chosen answers are this many words longer on average (±4 in the running sum); null switches it off. */
+  meanWordSurplus: z.number().nullable().default(null),
 });
 
 export const TrainConfig = z.strictObject({

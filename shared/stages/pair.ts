@@ -16,11 +16,11 @@ export const PAIR_DROPS = {
   identical_text: "combinations of equal answers",
   chosen_malformed: "combinations whose better answer was cut or repeats itself (strict)",
   chosen_not_clean: "combinations whose better answer has a rejected claim itself (cleanChosen)",
-  unequal_claims: "combinations with different numbers of claims (equalClaims)",
+  unequal_claims: "combinations with too different numbers of claims (equalClaims, claimSurplus)",
   candidate_taken: "combinations with an answer that already stands in a pair (disjoint)",
   over_sample_cap: "combinations beyond perSample",
   chosen_too_short: "pairs taken out by the length balance",
-  word_debt: "pairs that would let the running word difference fall too low (runningWordDebt)",
+  word_debt: "pairs that would let the running word difference stray too far (runningWordDebt, meanWordSurplus)",
 } as const;
 
 export type PairDrop = keyof typeof PAIR_DROPS;
@@ -71,6 +71,8 @@ function dropReason({ chosen, rejected }: Combination, config: PairConfig): Pair
   if (oneLine(chosen.text) === oneLine(rejected.text)) return "identical_text";
   if (isMalformed(chosen)) return "chosen_malformed";
   if (config.cleanChosen && chosen.score! < 0) return "chosen_not_clean";
+  const surplus = chosen.claims.length - rejected.claims.length;
+  if (config.claimSurplus !== null && (surplus < 0 || surplus > config.claimSurplus)) return "unequal_claims";
   if (config.equalClaims && chosen.claims.length !== rejected.claims.length) return "unequal_claims";
   return undefined;
 }
@@ -151,12 +153,9 @@ export function balancePairs(
   const { config } = context;
   const strict = config.mode === "strict";
   const balanced = config.balance ? lengthBalanced(pairs, strict ? config.minRetained : 0) : unbalanced(pairs);
-  if (!strict || config.runningWordDebt === null) return balanced;
-  const kept = withinWordDebt(
-    balanced.pairs,
-    config.runningWordDebt,
-    seedFor(context.seed, context.round, "word-debt"),
-  );
+  const walk = strict ? wordWalk(config) : undefined;
+  if (walk === undefined) return balanced;
+  const kept = walkWords(balanced.pairs, walk, seedFor(context.seed, context.round, "word-debt"));
   const debt = balanced.pairs.length - kept.length;
   return { ...balanced, pairs: kept, dropped: { ...balanced.dropped, ...(debt > 0 ? { word_debt: debt } : {}) } };
 }
@@ -175,20 +174,41 @@ function lengthBalanced(pairs: readonly Pair[], minRetained: number): BalancedPa
   return { pairs: kept, dropped, ratio, table };
 }
 
-/**
- * Walks the pairs in a seeded order and takes a pair only while the running sum of (chosen − rejected) words stays at or
- * above −`debt`: with `debt` near 0 the chosen answers are as long as the rejected ones in total, not shorter.
- */
-export function withinWordDebt<P extends Pick<Pair, "chosen" | "rejected">>(
+/** Whether a pair with this difference in words may be taken, given the sum and number of those taken before. */
+type WordWalk = (difference: number, running: number, taken: number) => boolean;
+
+/** How far the running sum may stray from the wanted mean surplus, in words. Our choice: about one sentence. */
+const SURPLUS_TOLERANCE = 4;
+
+function wordWalk({ meanWordSurplus, runningWordDebt }: PairConfig): WordWalk | undefined {
+  if (meanWordSurplus !== null) return towardsSurplus(meanWordSurplus);
+  return runningWordDebt === null ? undefined : withinDebt(runningWordDebt);
+}
+
+/** The running sum stays at or above −`debt`: near 0, chosen answers are in total as long as the rejected ones. */
+export function withinDebt(debt: number): WordWalk {
+  return (difference, running) => running + difference >= -debt;
+}
+
+/** The running mean stays near `surplus`; what brings it nearer is always welcome. */
+export function towardsSurplus(surplus: number): WordWalk {
+  return (difference, running, taken) => {
+    const after = Math.abs(running + difference - surplus * (taken + 1));
+    return after <= SURPLUS_TOLERANCE || after < Math.abs(running - surplus * taken);
+  };
+}
+
+/** Walks the pairs in a seeded order and takes those that the rule allows; the order of the pairs stays. */
+export function walkWords<P extends Pick<Pair, "chosen" | "rejected">>(
   pairs: readonly P[],
-  debt: number,
+  allows: WordWalk,
   seed: number,
 ): P[] {
   let running = 0;
   const accepted = new Set<P>();
   for (const pair of shuffled(pairs, randomFrom(seed))) {
     const difference = wordCount(pair.chosen.text) - wordCount(pair.rejected.text);
-    if (running + difference < -debt) continue;
+    if (!allows(difference, running, accepted.size)) continue;
     running += difference;
     accepted.add(pair);
   }

@@ -5,7 +5,7 @@ import { PairConfig } from "../../shared/schemas/config.ts";
 import type { Pair } from "../../shared/schemas/pair.ts";
 import type { Scored, ScoredCandidate } from "../../shared/schemas/sample.ts";
 import { searchRatio } from "../../shared/stages/length-balance.ts";
-import { balancePairs, pairSample, withinWordDebt } from "../../shared/stages/pair.ts";
+import { balancePairs, pairSample, walkWords, withinDebt } from "../../shared/stages/pair.ts";
 import { wordCount } from "../../shared/stages/text.ts";
 
 const text = fc.array(fc.constantFrom("a", "dog", "runs", "home"), { maxLength: 12 }).map((words) => words.join(" "));
@@ -153,7 +153,7 @@ test("the word debt is never passed, in whatever order the pairs are walked", ()
     .map(([chosen, rejected]) => ({ chosen: { text: chosen }, rejected: { text: rejected } }) as Pair);
   fc.assert(
     fc.property(fc.array(pair, { maxLength: 30 }), fc.nat({ max: 20 }), fc.nat(), (pairs, debt, seed) => {
-      const kept = withinWordDebt(pairs, debt, seed);
+      const kept = walkWords(pairs, withinDebt(debt), seed);
       const sum = kept.reduce((total, one) => total + wordCount(one.chosen.text) - wordCount(one.rejected.text), 0);
       assert.ok(sum >= -debt);
       const longer = pairs.filter((one) => wordCount(one.chosen.text) >= wordCount(one.rejected.text));

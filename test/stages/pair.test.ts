@@ -4,7 +4,7 @@ import { PairConfig } from "../../shared/schemas/config.ts";
 import { Pair } from "../../shared/schemas/pair.ts";
 import type { Scored, ScoredCandidate } from "../../shared/schemas/sample.ts";
 import { searchRatio } from "../../shared/stages/length-balance.ts";
-import { addPairDrops, balancePairs, pairSample, withinWordDebt } from "../../shared/stages/pair.ts";
+import { addPairDrops, balancePairs, pairSample, walkWords, withinDebt } from "../../shared/stages/pair.ts";
 import { goldenTests } from "../support/golden.ts";
 import { SAMPLE } from "./make.ts";
 
@@ -205,8 +205,8 @@ test("no pairs at all are a result", () => {
 test("the word debt refuses pairs that would let chosen answers fall behind", () => {
   const pair = (chosen: number, rejected: number) =>
     ({ chosen: { text: words(chosen, "c") }, rejected: { text: words(rejected, "r") } }) as Pair;
-  assert.equal(withinWordDebt([pair(5, 9), pair(5, 9)], 4, 1).length, 1);
-  assert.equal(withinWordDebt([pair(9, 5), pair(9, 5)], 0, 1).length, 2);
+  assert.equal(walkWords([pair(5, 9), pair(5, 9)], withinDebt(4), 1).length, 1);
+  assert.equal(walkWords([pair(9, 5), pair(9, 5)], withinDebt(0), 1).length, 2);
 });
 
 test("drop counters are summed by name", () => {
