@@ -3,11 +3,23 @@
  * attempt, so that joins never rest on position or on question text (rlaifv-spec R2).
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 
 /** SHA-256 of bytes or of a UTF-8 text, as 64 lower-case hex digits. */
 export function sha256Hex(content: Uint8Array | string): string {
-  return bytesToHex(sha256(typeof content === "string" ? utf8ToBytes(content) : content));
+  return hex(sha256(typeof content === "string" ? utf8ToBytes(content) : content));
+}
+
+const DIGITS = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+
+/** In one piece: a string added up digit by digit keeps every step alive, and hashes are kept by the million. */
+function hex(bytes: Uint8Array): string {
+  const codes = new Uint8Array(2 * bytes.length);
+  for (const [at, byte] of bytes.entries()) {
+    codes[2 * at] = DIGITS[byte >> 4]!;
+    codes[2 * at + 1] = DIGITS[byte & 15]!;
+  }
+  return String.fromCharCode(...codes);
 }
 
 /** JSON with object keys sorted and `undefined` left out: equal values give equal text. */
