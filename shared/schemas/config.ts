@@ -65,9 +65,7 @@ export const PairConfig = z.strictObject({
   balance: z.boolean().default(true),
   /** strict: the balance keeps at least this share of the pairs. */
   minRetained: z.number().min(0).max(1).default(0.5), // our choice: rlaifv-spec §6 13b
-  /** strict: both sides have the same number of claims, so that brevity cannot win. */
-  equalClaims: z.boolean().default(false),
-  /** strict: the chosen answer has as many claims as the rejected one, or up to this many more; null switches it off. */
+  /** strict: the chosen answer has as many claims as the rejected one, or up to this many more, so that brevity cannot win; null switches it off. */
   claimSurplus: z.int().min(0).nullable().default(null),
   /** strict: the chosen answer has no rejected claim at all; otherwise it only has fewer than the rejected one. */
   cleanChosen: z.boolean().default(false),

@@ -16,7 +16,7 @@ export const PAIR_DROPS = {
   identical_text: "combinations of equal answers",
   chosen_malformed: "combinations whose better answer was cut or repeats itself (strict)",
   chosen_not_clean: "combinations whose better answer has a rejected claim itself (cleanChosen)",
-  unequal_claims: "combinations with too different numbers of claims (equalClaims, claimSurplus)",
+  unequal_claims: "combinations with too different numbers of claims (claimSurplus)",
   candidate_taken: "combinations with an answer that already stands in a pair (disjoint)",
   over_sample_cap: "combinations beyond perSample",
   chosen_too_short: "pairs taken out by the length balance",
@@ -73,7 +73,6 @@ function dropReason({ chosen, rejected }: Combination, config: PairConfig): Pair
   if (config.cleanChosen && chosen.score! < 0) return "chosen_not_clean";
   const surplus = chosen.claims.length - rejected.claims.length;
   if (config.claimSurplus !== null && (surplus < 0 || surplus > config.claimSurplus)) return "unequal_claims";
-  if (config.equalClaims && chosen.claims.length !== rejected.claims.length) return "unequal_claims";
   return undefined;
 }
 

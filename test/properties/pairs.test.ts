@@ -5,7 +5,7 @@ import { PairConfig } from "../../shared/schemas/config.ts";
 import type { Pair } from "../../shared/schemas/pair.ts";
 import type { Scored, ScoredCandidate } from "../../shared/schemas/sample.ts";
 import { searchRatio } from "../../shared/stages/length-balance.ts";
-import { balancePairs, pairSample, walkWords, withinDebt } from "../../shared/stages/pair.ts";
+import { balancePairs, pairSample, towardsSurplus, walkWords, withinDebt } from "../../shared/stages/pair.ts";
 import { wordCount } from "../../shared/stages/text.ts";
 
 const text = fc.array(fc.constantFrom("a", "dog", "runs", "home"), { maxLength: 12 }).map((words) => words.join(" "));
@@ -49,7 +49,7 @@ const config = fc
     mode: fc.constantFrom("parity" as const, "strict" as const),
     minScoreGap: fc.integer({ min: 1, max: 3 }),
     perSample: fc.option(fc.integer({ min: 1, max: 4 })),
-    equalClaims: fc.boolean(),
+    claimSurplus: fc.option(fc.nat({ max: 3 })),
     disjoint: fc.boolean(),
     runningWordDebt: fc.option(fc.nat({ max: 10 })),
     minRetained: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -84,7 +84,8 @@ test("strict pairs never reward a cut, repeating or equal answer", () => {
         assert.notEqual(chosen.finishReason, "length");
         assert.ok(!chosen.claims.some((claim) => claim.repeated));
         assert.notEqual(pair.chosen.text, pair.rejected.text);
-        if (given.config.equalClaims) assert.equal(pair.chosen.claims.length, pair.rejected.claims.length);
+        const surplus = pair.chosen.claims.length - pair.rejected.claims.length;
+        if (given.config.claimSurplus !== null) assert.ok(surplus >= 0 && surplus <= given.config.claimSurplus);
       }
     }),
   );
@@ -158,6 +159,20 @@ test("the word debt is never passed, in whatever order the pairs are walked", ()
       assert.ok(sum >= -debt);
       const longer = pairs.filter((one) => wordCount(one.chosen.text) >= wordCount(one.rejected.text));
       assert.ok(longer.every((one) => kept.includes(one)));
+    }),
+  );
+});
+
+test("the running mean of the words stays within a sentence of the wanted surplus", () => {
+  const sides = fc.record({ chosen: fc.nat({ max: 40 }), rejected: fc.nat({ max: 40 }) });
+  const text = (words: number) => ({ text: Array.from({ length: words }, () => "word").join(" ") });
+  fc.assert(
+    fc.property(fc.array(sides), fc.integer({ min: -3, max: 3 }), fc.nat(), (lengths, surplus, seed) => {
+      const pairs = lengths.map(({ chosen, rejected }) => ({ chosen: text(chosen), rejected: text(rejected) }));
+      const kept = walkWords(pairs as never[], towardsSurplus(surplus), seed) as typeof pairs;
+      const words = (side: { text: string }) => (side.text === "" ? 0 : side.text.split(" ").length);
+      const sum = kept.reduce((total, { chosen, rejected }) => total + words(chosen) - words(rejected), 0);
+      assert.ok(Math.abs(sum - surplus * kept.length) <= 4);
     }),
   );
 });

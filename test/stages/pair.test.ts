@@ -124,13 +124,15 @@ test("parity: an answer that asks the same question twice falls out, as in RLAIF
   assert.deepEqual(pairSample(sample, contextOf({ mode: "parity" })).dropped, { unusable_candidate: 1 });
 });
 
-test("equalClaims pairs only answers with the same number of claims", () => {
+test("claimSurplus lets the chosen answer have as many claims or a few more, never fewer", () => {
   const sample = scored(
     { id: "a", score: 0, claims: 2 },
     { id: "b", score: -1, claims: 3 },
     { id: "c", score: -2, claims: 2 },
   );
-  assert.deepEqual(names(pairSample(sample, contextOf({ equalClaims: true })).pairs), ["a>c"]);
+  assert.deepEqual(names(pairSample(sample, contextOf({ claimSurplus: 0 })).pairs), ["a>c"]);
+  const one = pairSample(sample, contextOf({ claimSurplus: 1, perSample: null }));
+  assert.deepEqual([names(one.pairs), one.dropped], [["a>c", "b>c"], { unequal_claims: 1 }]);
 });
 
 test("cleanChosen takes only answers without any rejected claim as the better one", () => {
