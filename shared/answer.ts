@@ -1,6 +1,6 @@
 /** Asking models: every reply once, from the cache where it was given before. */
 import { addUsage, NO_USAGE } from "./budget/cost.ts";
-import { canonicalJson, sha256Hex } from "./ids.ts";
+import { sha256Hex } from "./ids.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { ReplyCache } from "./ports/state-store.ts";
 import {
@@ -69,7 +69,7 @@ function lineOf(request: ChatRequest, bound: BoundModel): Asked {
   const body = { ...request.body, model: bound.model };
   return {
     line: { custom_id: request.custom_id, method: "POST", url: "/v1/chat/completions", body },
-    key: sha256Hex(canonicalJson([bound.revision, body])),
+    key: sha256Hex(JSON.stringify([bound.revision, body])), // stages build a body's fields always in the same order
   };
 }
 

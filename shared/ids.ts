@@ -15,9 +15,9 @@ const DIGITS = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0
 /** In one piece: a string added up digit by digit keeps every step alive, and hashes are kept by the million. */
 function hex(bytes: Uint8Array): string {
   const codes = new Uint8Array(2 * bytes.length);
-  for (const [at, byte] of bytes.entries()) {
-    codes[2 * at] = DIGITS[byte >> 4]!;
-    codes[2 * at + 1] = DIGITS[byte & 15]!;
+  for (let at = 0; at < bytes.length; at++) {
+    codes[2 * at] = DIGITS[bytes[at]! >> 4]!;
+    codes[2 * at + 1] = DIGITS[bytes[at]! & 15]!;
   }
   return String.fromCharCode(...codes);
 }

@@ -46,7 +46,13 @@ export function embeddedConfig({ data, selection, evaluation, ...run }: Embedded
     ...EMBEDDED,
     ...RECIPE,
     data: { path: data },
-    evaluate: { bench: "scenes", data: { path: evaluation }, selection: { path: selection }, sftControl: true },
+    evaluate: {
+      bench: "scenes",
+      data: { path: evaluation },
+      selection: { path: selection },
+      checkpoints: 1,
+      sftControl: true,
+    },
     budgetUsd: 1,
   });
 }

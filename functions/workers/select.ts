@@ -1,6 +1,6 @@
 /** Promotes a checkpoint: the best by the rule on the selection split, or the last one where there is no such split. */
 import { measure, measureOptions } from "../../shared/evaluation/measure.ts";
-import { type Compared, selectCheckpoint } from "../../shared/evaluation/select.ts";
+import { type Compared, selectCheckpoint, spreadOut } from "../../shared/evaluation/select.ts";
 import { selectionKey, trainingKey } from "../../shared/keys.ts";
 import { selectPassId } from "../../shared/passes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
@@ -45,7 +45,7 @@ async function decide({ runId, round, config, checkpoints }: Round, deps: Select
   const measurePass = async (passId: PassId): Promise<MetricSet> =>
     measure(deps.bench(evaluate.bench), await paidScored(deps, runId, passId), measureOptions(evaluate, config.seed));
   const compared: Compared[] = [];
-  for (const { id, step } of checkpoints.slice(-evaluate.checkpoints)) {
+  for (const { id, step } of spreadOut(checkpoints, evaluate.checkpoints)) {
     compared.push({ checkpoint: id, step, metrics: await measurePass(selectPassId(round, step)) });
   }
   return selectCheckpoint(compared, await measurePass(selectPassId(0, 0)));

@@ -1,4 +1,5 @@
 /** Trains one round on its pairs and reports, with the token, which checkpoints are to be compared. */
+import { spreadOut } from "../../shared/evaluation/select.ts";
 import { controlPrefix, controlTrainingKey, roundPrefix, trainingKey } from "../../shared/keys.ts";
 import { parsePassId, selectPassId } from "../../shared/passes.ts";
 import type { TrainJob } from "../../shared/ports/trainer.ts";
@@ -33,7 +34,7 @@ async function trainRound(runId: string, round: number, config: RunConfig, deps:
   const training = await trainOnce({ runId, round, ...work }, config, deps);
   if (training.outcome === "too_few_pairs") return { trained: false, selectPasses: [] };
   if (config.evaluate?.selection === undefined) return { trained: true, selectPasses: [] };
-  const compared = training.checkpoints.slice(-config.evaluate.checkpoints);
+  const compared = spreadOut(training.checkpoints, config.evaluate.checkpoints);
   return { trained: true, selectPasses: compared.map(({ step }) => selectPassId(round, step)) };
 }
 

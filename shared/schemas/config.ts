@@ -98,7 +98,7 @@ export const EvaluateConfig = z.strictObject({
   data: DataRef,
   /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
   selection: DataRef.optional(),
-  /** How many of a round's newest checkpoints are compared on the selection split. */
+  /** How many of a round's checkpoints, evenly spread, are compared on the selection split. */
   checkpoints: z.int().min(1).default(2), // our choice
   /** Sampled answers per image. */
   candidates: z.int().min(1).default(3), // our choice

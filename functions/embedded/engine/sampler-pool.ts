@@ -4,7 +4,7 @@ import type { LoadedModel } from "./models.ts";
 type Writer = Awaited<ReturnType<typeof sampler>>;
 type Entry = { writer: Promise<Writer>; users: number };
 
-const KEPT = 2; // our choice: the policy of the round, and the one it is compared with
+const KEPT = 1; // our choice: passes come one after the other; each sampler costs about 100 MB
 
 /** One sampler for each set of weights: all requests to a model share its batches. Idle ones beyond a few are let go. */
 export function samplerPool() {

@@ -5,6 +5,7 @@ import { logitsOf, stepGraph } from "../model/step-graph.ts";
 import { END } from "../model/tokenizer.ts";
 import type { Random } from "../random.ts";
 import { chooseToken, type Decoding } from "./choose.ts";
+import { type Stepper, stepThread } from "./step-thread.ts";
 
 /** One text to be written. `done` says after each token whether it was the last. */
 export type TextJob = {
@@ -34,12 +35,8 @@ type Active = {
 
 /** Our choice: a step of 128 costs 5 ms on one core, of 64 it costs 3 (measured 2026-11). */
 export const SLOTS = 128;
-/** Batches that run side by side, each on a thread of its own. */
-const LANES = 2;
-
 /** One batch that goes on while there are jobs: each step writes a token for every text in it. */
-async function lane(weights: Weights, slots: number, waiting: Active[]) {
-  const graph = await stepGraph(weights, slots);
+function lane(graph: Stepper, slots: number, waiting: Active[]) {
   const active: (Active | undefined)[] = Array.from({ length: slots }, () => undefined);
   const tokens = new Int32Array(slots);
   const positions = new Int32Array(slots).fill(-1);
@@ -89,7 +86,7 @@ async function lane(weights: Weights, slots: number, waiting: Active[]) {
     working = true;
     queueMicrotask(() => void work().catch(fail));
   }
-  return { wake, release: graph.release };
+  return { wake };
 }
 
 /** Takes a text's next token out of its logits; says why the text has ended, if it has. */
@@ -117,7 +114,17 @@ function advance(text: Active, logits: Float32Array): Written["reason"] | undefi
  */
 export async function sampler(weights: Weights, slots = SLOTS) {
   const waiting: Active[] = [];
-  const lanes = await Promise.all(Array.from({ length: LANES }, () => lane(weights, slots, waiting)));
+  const graphs: Stepper[] = [await stepGraph(weights, slots)];
+  const lanes = graphs.map((graph) => lane(graph, slots, waiting));
+  let second: Promise<void> | undefined;
+
+  /** A thread costs memory and a start: only a crowd gets it. */
+  async function openSecondLane(): Promise<void> {
+    const graph = await stepThread(weights, slots);
+    graphs.push(graph);
+    lanes.push(lane(graph, slots, waiting));
+    lanes.at(-1)!.wake();
+  }
 
   function write(job: TextJob): Promise<Written> {
     if (job.prompt.length === 0 || job.prompt.length > TEXT_LENGTH) {
@@ -126,7 +133,13 @@ export async function sampler(weights: Weights, slots = SLOTS) {
     return new Promise((resolve, reject) => {
       waiting.push({ job, ids: [], fed: 0, next: job.prompt[0]!, resolve, reject });
       for (const { wake } of lanes) wake();
+      if (waiting.length > slots) second ??= openSecondLane();
     });
   }
-  return { write, release: () => Promise.all(lanes.map(({ release }) => release())) };
+
+  async function release(): Promise<void> {
+    await second;
+    await Promise.all(graphs.map((graph) => graph.release()));
+  }
+  return { write, release };
 }
