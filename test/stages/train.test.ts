@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { answerReward, bestOfN, largest } from "../../shared/evaluation/best-of-n.ts";
-import { centerCrop, padToSquare } from "../../shared/stages/image-geometry.ts";
+import { centerCrop, PAD_BACKGROUND, padToSquare } from "../../shared/stages/image-geometry.ts";
 import { changedTokens } from "../../shared/stages/token-diff.ts";
 import {
   dpo,
@@ -124,6 +124,7 @@ describe("golden numbers of RLAIF-V", { skip }, () => {
   });
 
   test("padding at inference and cropping at training", () => {
+    assert.deepEqual([...PAD_BACKGROUND], golden.image_geometry.pad_background_rgb);
     for (const { wh, inference_pad, training_center_crop } of golden.image_geometry.cases) {
       const size = { width: wh[0], height: wh[1] };
       const { side, left, top } = padToSquare(size);

@@ -5,9 +5,6 @@ import { readSafetensors } from "../autodiff/safetensors.ts";
 import type { Weights } from "../autodiff/weights.ts";
 import { checkWeights } from "../model/architecture.ts";
 
-/** What a model does with a chat: `policy` and `labeler` see pictures, the other two work on text by rules. */
-export type Role = "policy" | "labeler" | "divider" | "questioner";
-
 /** `vision` names the weights that read pictures: checkpoints that share them share what was read. */
 export type LoadedModel = { role: "policy" | "labeler"; weights: Weights; revision: string; vision: string };
 export type SkillModel = { role: "divider" | "questioner"; revision: string };
