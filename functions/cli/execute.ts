@@ -1,9 +1,10 @@
 /** Carries a run to its end before the user's eyes: progress, the closing table, the path of the report. */
 import { join } from "node:path";
 import { reportKey } from "../../shared/keys.ts";
+import { configForPass } from "../../shared/passes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
-import type { RunState } from "../../shared/schemas/rows.ts";
+import type { PassId, RunState } from "../../shared/schemas/rows.ts";
 import { resultTable } from "../report/table.ts";
 import { driveRun } from "../runtime/drive.ts";
 import { finishRun } from "../runtime/finish.ts";
@@ -11,6 +12,7 @@ import type { Local } from "../runtime/local.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Output } from "./output.ts";
 import { showProgress } from "./progress.ts";
+import type { RunSizes } from "./progress-state.ts";
 
 const EXIT_OF: Record<RunState, ExitCode> = {
   finished: EXIT.ok,
@@ -31,12 +33,7 @@ export async function executeRun(
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error("stopped by hand"));
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  const sizes = {
-    rounds: plan.rounds,
-    ...plan.samples,
-    trains: plan.trains,
-    checkpoints: config.evaluate?.checkpoints ?? 0,
-  };
+  const sizes = runSizes(plan, config);
   const progress = showProgress(runId, sizes, process.stderr);
   try {
     const run = await driveRun(runId, local, { emit: progress.emit, signal: stop.signal });
@@ -67,6 +64,20 @@ export async function executeRun(
     progress.stop();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
+}
+
+/** What the passes of a run weigh against each other: by the answers each asks for. */
+function runSizes({ rounds, samples, trains }: RunPlan, config: RunConfig): RunSizes {
+  const answers = (passId: PassId) => configForPass(config, passId).generate.candidates;
+  const share = (passId: PassId) => answers(passId) / config.generate.candidates;
+  const evaluate = config.evaluate;
+  if (evaluate === undefined) return { rounds, data: samples.data, trains, evaluated: 0, share };
+  const numbers = Array.from({ length: (trains ? rounds : 0) + 1 }, (_, round) => round);
+  const reported = numbers.reduce((sum, round) => sum + share(`${round}.evaluate`) + share(`${round}.greedy`), 0);
+  const control = trains && evaluate.sftControl ? share(`${rounds}.control`) : 0;
+  const compared = trains ? (1 + rounds * evaluate.checkpoints) * share("1.select-1") : 0;
+  const evaluated = samples.evaluation * (reported + control) + samples.selection * compared;
+  return { rounds, data: samples.data, trains, evaluated, share };
 }
 
 /** ` --data DIR`, unless it is the default. */

@@ -29,27 +29,29 @@ export type ProgressState = {
   money: { settledMicros: number; budgetMicros: number };
   workDone: number;
   workTotal: number;
+  /** What one round's training is worth. */
+  trainWork: number;
+  share: RunSizes["share"];
 };
 
-/** Relative cost of one sample in a stage, measured on the embedded engine (2 cores, 2026-11): only the ETA depends on it. */
-const WEIGHT: Record<StageName, number> = { generate: 10, divide: 0.5, question: 0.5, score: 2 };
-const TRAIN_WEIGHT = 10;
+/** Relative cost of a sample in a stage, measured on the embedded engine (2 cores, 2026-11): only the time left depends on it. */
+const WEIGHT: Record<StageName, number> = { generate: 8, divide: 1, question: 1, score: 5 };
 const SAMPLE_WEIGHT = Object.values(WEIGHT).reduce((sum, weight) => sum + weight, 0);
+/** A round's training, as a share of making its pairs. Measured likewise. */
+const TRAIN_SHARE = 0.4;
 
+/** How much a run has to do. `share(passId)`: answers per sample of a pass, relative to the training passes. */
 export type RunSizes = {
   rounds: number;
   data: number;
-  selection: number;
-  evaluation: number;
   trains: boolean;
-  checkpoints: number;
+  /** Samples of the passes that compare and report, each times its share. */
+  evaluated: number;
+  share: (passId: PassId) => number;
 };
 
 export function startProgress(runId: string, sizes: RunSizes, nowMs: number): ProgressState {
-  const comparisons = sizes.trains ? sizes.selection * sizes.checkpoints * sizes.rounds : 0;
-  const reported = sizes.evaluation * (sizes.trains ? sizes.rounds + 1 : 0);
-  const workTotal =
-    (sizes.data + comparisons + reported) * SAMPLE_WEIGHT + (sizes.trains ? sizes.data * TRAIN_WEIGHT : 0);
+  const workTotal = (sizes.data * (sizes.trains ? 1 + TRAIN_SHARE : 1) + sizes.evaluated) * SAMPLE_WEIGHT;
   return {
     runId,
     rounds: sizes.rounds,
@@ -63,6 +65,8 @@ export function startProgress(runId: string, sizes: RunSizes, nowMs: number): Pr
     money: { settledMicros: 0, budgetMicros: 0 },
     workDone: 0,
     workTotal: Math.max(1, workTotal),
+    trainWork: (sizes.data / sizes.rounds) * TRAIN_SHARE * SAMPLE_WEIGHT,
+    share: sizes.share,
   };
 }
 
@@ -80,15 +84,8 @@ export function progressAfter(state: ProgressState, event: RunEvent, nowMs: numb
       return shardDone(state, event, nowMs);
     case "paired":
       return { ...state, pairs: [...state.pairs, event.pairs] };
-    case "training": {
-      const before = state.training?.steps === event.step.steps ? state.training.step : 0;
-      const share = Math.max(0, event.step.step - before) / event.step.steps;
-      return {
-        ...state,
-        training: event.step,
-        workDone: state.workDone + share * (state.workTotal / Math.max(1, state.rounds)) * 0.1,
-      };
-    }
+    case "training":
+      return { ...state, training: event.step, workDone: state.workDone + state.trainWork / event.step.steps };
     case "metrics":
       return {
         ...state,
@@ -130,7 +127,10 @@ function shardDone(state: ProgressState, event: Extract<RunEvent, { kind: "shard
     const parked = stage.parked + event.parked;
     return { ...stage, done, parked, endedMs: done + parked >= stage.samples ? nowMs : undefined };
   });
-  return { ...moved, workDone: moved.workDone + (event.samples + event.parked) * WEIGHT[event.stage] };
+  return {
+    ...moved,
+    workDone: moved.workDone + (event.samples + event.parked) * WEIGHT[event.stage] * state.share(event.passId),
+  };
 }
 
 function withStage(

@@ -5,7 +5,7 @@ import { type ProgressState, progressAfter, secondsLeft, startProgress } from ".
 import { progressBlock, progressLine } from "../../functions/cli/progress-view.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
 
-const SIZES = { rounds: 2, data: 20, selection: 0, evaluation: 0, trains: false, checkpoints: 0 };
+const SIZES = { rounds: 2, data: 20, trains: false, evaluated: 0, share: () => 1 };
 
 function after(events: [number, RunEvent][]): ProgressState {
   return events.reduce((state, [at, event]) => progressAfter(state, event, at), startProgress("demo-1", SIZES, 0));
