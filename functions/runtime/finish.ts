@@ -22,7 +22,7 @@ import { buildReport } from "../workers/report.ts";
 import type { Local } from "./local.ts";
 import { configDigest } from "./plan-run.ts";
 
-const HELD_OUT_EXAMPLES = 12; // the issue's number: a page people still read to the end
+const HELD_OUT_EXAMPLES = 12; // our choice: a page people still read to the end
 const PAIR_EXAMPLES = 12;
 
 /** Writes `report.json`, `report.html` and the datasets of all rounds that have pairs; gives the report. */
