@@ -57,6 +57,8 @@ export async function driveRun(
   local: Local,
   options: { emit: EventSink; signal: AbortSignal },
 ): Promise<RunRow> {
+  const known = await local.store.runs.get(runId);
+  if (known?.state === "finished") return known; // what was cut off came after the run: its report and datasets
   await takeBackReservations(local);
   await moveRun(runId, { state: "running", reason: undefined, workedMs: 0 }, local);
   const started = local.clock.now();

@@ -65,6 +65,12 @@ test("a run on OpenAI-compatible servers makes a dataset, a report, and nothing 
     assert.equal(paired + unpaired, 10, "every sample ends in a final state");
     const card = await readFile(join(local.dataDir, "runs", row.runId, "rounds/1/dataset/parquet/README.md"), "utf8");
     assert.match(card, /^---\n/);
+    const signal = new AbortController().signal;
+    assert.deepEqual(
+      await driveRun(row.runId, local, { emit: () => {}, signal }),
+      row,
+      "a finished run stays as it is",
+    );
     const askedBefore = engine.asked;
     const again = await run(configOn(server, manifest, { name: "again" }), local);
     assert.equal(again.row.state, "finished");
