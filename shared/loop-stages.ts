@@ -20,7 +20,7 @@ export type LoopLimits = {
   trainHeartbeatSeconds: number | undefined;
 };
 
-/** A heartbeat must outlast the wait for a GPU, for the clock starts before the queue (cloud.md §D.2). */
+/** A heartbeat must outlast the wait for a GPU, for the clock starts before the queue. */
 export const LOOP_LIMITS: LoopLimits = {
   shardTimeoutSeconds: 6 * 3600, // our choice: 1,000 samples take minutes, a cold GPU queue hours
   shardHeartbeatSeconds: 1800, // our choice: twice the sweeper's patience

@@ -1,6 +1,6 @@
 /**
  * The truncation control: could the base model have got the aligned model's figures by merely saying less? Its answers
- * lose last sentences until they are as short as the aligned model's on average (embedded.md §5).
+ * lose last sentences until they are as short as the aligned model's on average (docs/embedded.md).
  */
 import { randomFrom, seedFor } from "../random.ts";
 import type { Scored, ScoredCandidate } from "../schemas/sample.ts";

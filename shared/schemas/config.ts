@@ -49,7 +49,7 @@ export const DivideConfig = z.strictObject({
 export const ScoreConfig = z.strictObject({
   mode: z.enum(["parity", "strict"]).default("strict"),
   /** strict: |p_yes − p_no| / (p_yes + p_no) below this abstains. */
-  margin: z.number().min(0).max(1).default(0.1), // our choice; anchors.md §10 "re-score stability"
+  margin: z.number().min(0).max(1).default(0.1), // our choice: a second pass of the same labeler may differ by a few hundredths
   /** strict: p_yes + p_no below this abstains. */
   minMass: z.number().min(0).max(1).default(0.5), // our choice
   /** strict: share of the labelers that voted which must agree; 1 = unanimous. */

@@ -108,7 +108,7 @@ export type RoundReport = z.infer<typeof RoundReport>;
 export const BestOfN = z.strictObject({ n: z.int().min(2), base: MetricSet, aligned: MetricSet.nullable() });
 export type BestOfN = z.infer<typeof BestOfN>;
 
-/** What else could explain the result (embedded.md §5). */
+/** What else could explain the result (docs/embedded.md). */
 export const Controls = z.strictObject({
   /** The base model's answers, shortened to the aligned model's mean number of sentences. */
   truncated_base: MetricSet.nullable(),

@@ -5,7 +5,7 @@ import { VOCABULARY_SIZE } from "./tokenizer.ts";
 
 /**
  * The model: a vision transformer reads 36 patches and hands nine image tokens, one for each cell, to a small language
- * model that sees them before its text (embedded.md §4). About 1.2 million weights.
+ * model that sees them before its text (docs/embedded.md). About 1.2 million weights.
  */
 export const WIDTH = 128;
 export const HEADS = 4;

@@ -16,7 +16,7 @@ export const BATCH = 24; // rows, each with a picture of its own and all its tex
 /** What a row teaches about its picture: so many captions, then questions to the end; `dense` is the share of dense ones. */
 export type Mix = { captions: number; dense: number };
 
-const CAPTION_WEIGHT = 1 / (BATCH * 2 * 25); // embedded.md §4: one answer counts as much as ten tokens of a caption
+const CAPTION_WEIGHT = 1 / (BATCH * 2 * 25); // docs/embedded.md: one answer counts as much as ten tokens of a caption
 const ANSWER_WEIGHT = 10 * CAPTION_WEIGHT;
 
 /** Captions and questions about one picture; none of them sees another. */

@@ -13,7 +13,7 @@ import { renderScene } from "../world/render.ts";
 import { type Scene, sceneAt } from "../world/scene.ts";
 import { examLine, questionExam } from "./question-exam.ts";
 
-/** What both checkpoints must do before anything is built on them (embedded.md §8). */
+/** What both checkpoints must do before anything is built on them (docs/embedded.md). */
 export const GATES = { questionsRight: 0.95, greedyRecall: 0.98, malformed: 0.05 } as const;
 
 export type GateResult = { outcome: "passed" } | { outcome: "failed"; failures: string[] };

@@ -14,7 +14,7 @@ export type Stage = {
   visionFirst: number;
 };
 
-/** Our choice, by the findings of embedded.md §4; AdamW with a touch of decay. */
+/** Our choice, by the findings of docs/embedded.md; AdamW with a touch of decay. */
 export const PRETRAINING_ADAM: AdamOptions = { ...ADAM, weightDecay: 0.02 };
 
 /**

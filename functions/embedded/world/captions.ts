@@ -4,7 +4,7 @@ import { OBJECTS, type ObjectName, THEMES } from "./objects.ts";
 import { countObjects, type Placed, type Scene } from "./scene.ts";
 
 /**
- * How the captions that the policy learns from are wrong (embedded.md §4): they name what usually belongs to the theme,
+ * How the captions that the policy learns from are wrong (docs/embedded.md): they name what usually belongs to the theme,
  * misplace and leave out. This is the language prior that makes the policy hallucinate.
  */
 export const NOISE = { companion: 0.65, stranger: 0.05, misplaced: 0.08, omitted: 0.07 } as const;

@@ -38,7 +38,7 @@ export const askClaim = (scene: Scene, claim: Claim): Exchange => ({
 
 /**
  * Where or how many: answers that depend on every cell. These dense answers are what gets the yes/no questions off the
- * plateau where question and picture are not yet matched (embedded.md §4).
+ * plateau where question and picture are not yet matched (docs/embedded.md).
  */
 export function drawDenseExchange(random: Random, scene: Scene): Exchange {
   const counts = countObjects(scene);

@@ -16,7 +16,7 @@ export const rowOf = (cell: number): number => Math.floor(cell / GRID);
 /** Which scenes a number is read from; scenes of different splits never share a seed. */
 export type Split = "pretrain" | "train" | "tuning" | "report";
 
-const FROM_THEME = 0.75; // embedded.md §4: 75 % of the objects come from the scene's theme
+const FROM_THEME = 0.75; // docs/embedded.md: 75 % of the objects come from the scene's theme
 const SEVERAL = 0.35; // our choice: the share of scenes where one object is there two or three times
 
 function drawObjects(random: Random, theme: Theme, kinds: number): ObjectName[] {
