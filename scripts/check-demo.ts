@@ -7,7 +7,7 @@ import type { FigureName, Metrics } from "../shared/schemas/metrics.ts";
 import { Report } from "../shared/schemas/report.ts";
 
 /** A single seed may miss the mean by this much. Our choice. */
-const PROMISES = { fall: 0.6, recall: -0.02, words: -0.06, malformed: 0.02, duplicates: 0.02 };
+const PROMISES = { fall: 0.5, recall: -0.03, words: -0.1, malformed: 0.02, duplicates: 0.03 };
 
 const report = Report.parse(JSON.parse(readFileSync(process.argv[2] ?? "report.json", "utf8")));
 const last = report.rounds.at(-1)?.metrics;
