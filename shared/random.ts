@@ -12,7 +12,7 @@ export function seedFor(...facts: readonly (string | number)[]): number {
   return Number.parseInt(sha256Hex(canonicalJson(facts)).slice(0, 8), 16);
 }
 
-/** Mulberry32 (public domain, T. Ettinger): full period 2^32, passes gjrand; ample for choosing pairs. */
+/** Mulberry32 (public domain, T. Ettinger): 32 bits of state: enough to choose pairs, not for cryptography. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return function next() {

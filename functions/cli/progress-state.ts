@@ -34,10 +34,10 @@ export type ProgressState = {
   share: RunSizes["share"];
 };
 
-/** Relative cost of a sample in a stage, measured on the embedded engine (2 cores, 2026-11): only the time left depends on it. */
+/** Relative cost of a sample in a stage, rounded from one run of the embedded engine (2 cores, 2026-11): only the time left depends on it. */
 const WEIGHT: Record<StageName, number> = { generate: 8, divide: 1, question: 1, score: 5 };
 const SAMPLE_WEIGHT = Object.values(WEIGHT).reduce((sum, weight) => sum + weight, 0);
-/** A round's training, as a share of making its pairs. Measured likewise. */
+/** A round's training, as a share of making its pairs. Rounded from the same run. */
 const TRAIN_SHARE = 0.4;
 
 /** How much a run has to do. `share(passId)`: answers per sample of a pass, relative to the training passes. */

@@ -38,7 +38,7 @@ async function trainRound(runId: string, round: number, config: RunConfig, deps:
   return { trained: true, selectPasses: compared.map(({ step }) => selectPassId(round, step)) };
 }
 
-/** The base model on all rounds' chosen answers, once through, without the comparison (docs/embedded.md). */
+/** The base model on all rounds' chosen answers, once through, without the comparison: a yardstick (docs/embedded.md). */
 async function trainControl(runId: string, config: RunConfig, deps: WorkerDeps): Promise<TrainResult> {
   const pairs = async () => {
     const all: Pair[] = [];

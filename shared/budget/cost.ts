@@ -16,7 +16,8 @@ export function costMicros(model: ModelRef, used: { usage: Usage; seconds: numbe
 
 /** Tokens one image may cost in a prompt: the most a tiled encoder makes of it (InternVL-class, 12 tiles of 256 + 1). Our choice of bound. */
 export const IMAGE_TOKENS_BOUND = 3328;
-/** A token is at least this many UTF-8 bytes of ordinary text; a bound on prompt tokens from their length. Our choice. */
+/** Fewer bytes a token than ordinary English has (about four). Our choice; scripts with less than two bytes a token, and a
+ * server's own chat template, can pass it. */
 const BYTES_PER_TOKEN = 2;
 
 /** Upper bound of the tokens of one request. */

@@ -83,7 +83,7 @@ export const TrainConfig = z.strictObject({
   learningRate: z.number().positive().default(5e-7), // RLAIF-V, full tuning
   epochs: z.number().positive().default(4), // RLAIF-V: 4 epochs
   batchPairs: z.int().min(1).default(8), // RLAIF-V: 1 × 1 × 8 GPUs
-  /** Weight of the preference loss; 0 only imitates the chosen answers: the control that shows what the comparison adds. */
+  /** Weight of the preference loss; 0 only imitates the chosen answers. */
   dpoWeight: z.number().min(0).default(1), // RLAIF-V: DPO_weight 1.0
   /** Weight of the mean per-token negative log-likelihood of the chosen answer; 0 is plain DPO. */
   sftWeight: z.number().min(0).default(0), // RLAIF-V: SFT_weight 0.0
@@ -104,7 +104,8 @@ export const EvaluateConfig = z.strictObject({
   candidates: z.int().min(1).default(3), // our choice
   /** Best-of-N by claim score, for the base and the final model; 1 switches it off. */
   bestOf: z.int().min(1).default(8), // our choice
-  /** After the last round: the base fine-tuned on all rounds' chosen answers alone, evaluated beside the aligned model. */
+  /** After the last round: the base fine-tuned on all rounds' chosen answers alone, once through, evaluated beside the aligned model. It has
+   * fewer steps than the rounds together, and its data come from the aligned policies: a yardstick, not a matched ablation. */
   sftControl: z.boolean().default(false),
   confidence: z.number().gt(0).lt(1).default(0.95),
   bootstrapResamples: z.int().min(100).default(1000),

@@ -24,8 +24,8 @@ export function openSqliteStore(path: string): SqliteStore {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
   const database = openDatabase(path, { synchronous: "FULL", migrate: migrateState });
   const { write, flush } = groupCommit(database);
-  // Replies are a cache: they survive a killed process, and a lost machine costs the last of them, asked again. Without an
-  // fsync for each group of replies a run of the embedded engine is about a tenth faster (measured 2026-11).
+  // Replies are a cache: they survive a killed process, and a lost machine costs the last of them, asked again. So they
+  // need no fsync for each group; what that saves was not measured by itself.
   const cache = openDatabase(repliesPath(path), { synchronous: "NORMAL", migrate: migrateReplies });
   const cached = groupCommit(cache);
   return {
