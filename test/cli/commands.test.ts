@@ -9,8 +9,10 @@ import { tempFolder } from "../support/temp-folder.ts";
 
 const MAIN = new URL("../../functions/cli/main.ts", import.meta.url).pathname;
 
+/** Words without colours, whatever the terminal of whoever runs the tests asks for (NO_COLOR wins over FORCE_COLOR). */
 function rlaifv(...parameters: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...parameters], { encoding: "utf8" });
+  const env = { ...process.env, NO_COLOR: "1" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...parameters], { encoding: "utf8", env });
   return { status, stdout, stderr };
 }
 
