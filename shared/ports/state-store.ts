@@ -1,3 +1,4 @@
+import type { Ledger } from "./ledger.ts";
 import type { PassId, RunRow, SampleMove, SampleRow, SampleState, ShardRow, StageName } from "../schemas/rows.ts";
 
 /** A page of rows; `cursor` is absent on the last one. */
@@ -45,38 +46,6 @@ export interface ShardStore {
   get(shard: { runId: string; passId: PassId; stage: StageName; shardId: string }): Promise<ShardRow | undefined>;
   /** All shards of a run, or of one pass or stage, ordered by pass, stage and shard. */
   list(filter: { runId: string; passId?: PassId; stage?: StageName }): Promise<ShardRow[]>;
-}
-
-/** Money of one run, in millionths of a USD. Never negative; `settled + reserved ≤ budget` at every moment. */
-export type LedgerRow = { runId: string; budgetMicros: number; reservedMicros: number; settledMicros: number };
-
-/**
- * Each call is one atomic write, safe to repeat: a reservation is known by its id, and settling or releasing it twice
- * changes nothing.
- */
-export interface Ledger {
-  /** Opens the account, or changes its budget (a budget below what is settled and reserved only blocks new reservations). */
-  open(runId: string, budgetMicros: number): Promise<LedgerRow>;
-  read(runId: string): Promise<LedgerRow | undefined>;
-  /** `leaseUntil` (ms since 1970): from then on a sweeper may release it. */
-  reserve(request: {
-    runId: string;
-    reservationId: string;
-    micros: number;
-    leaseUntil: number;
-  }): Promise<
-    { outcome: "reserved" | "already_reserved" | "already_closed" } | { outcome: "over_budget"; missingMicros: number }
-  >;
-  /** Turns a reservation into money spent. Actual cost above the reservation is capped at it and reported as `cappedMicros`. */
-  settle(
-    runId: string,
-    reservationId: string,
-    micros: number,
-  ): Promise<{ outcome: "settled" | "already_closed"; cappedMicros: number }>;
-  /** Gives a reservation back unspent. */
-  release(runId: string, reservationId: string): Promise<{ outcome: "released" | "already_closed" }>;
-  /** Releases reservations whose lease ended before `now`; returns their ids. */
-  releaseExpired(now: number): Promise<string[]>;
 }
 
 /** Replies by request hash, shared by all runs of a store: what was answered once is never asked or paid again. */

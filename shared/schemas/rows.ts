@@ -74,7 +74,8 @@ export const ShardRow = z.strictObject({
 });
 export type ShardRow = z.infer<typeof ShardRow>;
 
-export const RunState = z.enum(["running", "paused", "stopped", "finished", "failed"]);
+/** `queued`: accepted, and waiting until the service has a place for it. */
+export const RunState = z.enum(["queued", "running", "paused", "stopped", "finished", "failed"]);
 export type RunState = z.infer<typeof RunState>;
 
 export const Checkpoint = z.strictObject({

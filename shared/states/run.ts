@@ -2,10 +2,11 @@ import type { RunState } from "../schemas/rows.ts";
 
 /** The life of a run. `failed` and `stopped` runs go on with `resume`: everything finished is kept. */
 export const NEXT_RUN_STATES = {
-  running: ["paused", "stopped", "finished", "failed"],
-  paused: ["running", "stopped"],
-  stopped: ["running"],
-  failed: ["running"],
+  queued: ["running", "paused", "stopped", "failed"],
+  running: ["queued", "paused", "stopped", "finished", "failed"],
+  paused: ["queued", "running", "stopped"],
+  stopped: ["queued", "running"],
+  failed: ["queued", "running"],
   finished: [],
 } as const satisfies Record<RunState, readonly RunState[]>;
 
