@@ -1,5 +1,43 @@
 import type { DatabaseSync } from "node:sqlite";
 
+/**
+ * Accounts of anything countable, and reservations that take from several of them. Before, an account was a run's, and a
+ * reservation took from one.
+ */
+const LEDGER_OF_ANYTHING = `
+  CREATE TABLE ledger_accounts (
+    account TEXT PRIMARY KEY,
+    budget INTEGER NOT NULL CHECK (budget >= 0),
+    reserved INTEGER NOT NULL CHECK (reserved >= 0),
+    settled INTEGER NOT NULL CHECK (settled >= 0),
+    -- Open reservations that take from it, also those that take 0: while there are any, it is not forgotten.
+    holders INTEGER NOT NULL CHECK (holders >= 0)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE ledger_reservations (
+    id TEXT PRIMARY KEY, lease_until INTEGER NOT NULL, open INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ledger_reservations_open ON ledger_reservations (lease_until, id) WHERE open = 1;
+  CREATE TABLE ledger_amounts (
+    id TEXT NOT NULL REFERENCES ledger_reservations ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    account TEXT NOT NULL REFERENCES ledger_accounts,
+    amount INTEGER NOT NULL, at_risk INTEGER NOT NULL, charged INTEGER NOT NULL,
+    PRIMARY KEY (id, place)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ledger_amounts_by_account ON ledger_amounts (account);
+
+  INSERT INTO ledger_accounts
+    SELECT 'run/' || run_id, budget_micros, reserved_micros, settled_micros,
+      (SELECT count(*) FROM reservations AS held WHERE held.run_id = accounts.run_id AND held.open = 1)
+    FROM accounts;
+  INSERT INTO ledger_reservations
+    SELECT 'run/' || run_id || '/' || reservation_id, lease_until, open FROM reservations;
+  INSERT INTO ledger_amounts
+    SELECT 'run/' || run_id || '/' || reservation_id, 0, 'run/' || run_id, micros, 0, settled_micros FROM reservations;
+  DROP TABLE reservations;
+  DROP TABLE accounts;
+`;
+
 /** One entry per schema version; a file is brought up from its `user_version` step by step. Never edit a released one. */
 const MIGRATIONS = [
   `
@@ -40,6 +78,7 @@ const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX reservations_open ON reservations (lease_until, reservation_id) WHERE open = 1;
   `,
+  LEDGER_OF_ANYTHING,
 ];
 
 const REPLY_MIGRATIONS = ["CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT"];
