@@ -6,6 +6,11 @@ export const configKey = (runId: string): string => `${runPrefix(runId)}/config.
 export const planKey = (runId: string): string => `${runPrefix(runId)}/plan.json`;
 /** The checked samples of one part of the data, one JSON line each. */
 export const samplesKey = (runId: string, part: DataPart): string => `${runPrefix(runId)}/samples/${part}.jsonl`;
+/** The checked samples of a manifest that was sent to the service, one JSON line each, and its row. */
+export const manifestKey = (manifestId: string): string => `manifests/${manifestId}.jsonl`;
+export const manifestRowKey = (manifestId: string): string => `manifests/${manifestId}.json`;
+/** What a pilot found, by the hash of what it was asked. */
+export const pilotKey = (hash: string): string => `pilots/${hash}.json`;
 export type DataPart = "data" | "selection" | "evaluation";
 /** Content of a shard after `step` (`submitted`, or a stage's name), one JSON line a sample. */
 export const shardKey = (shard: { runId: string; passId: PassId; shardId: string }, step: string): string =>

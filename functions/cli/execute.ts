@@ -12,7 +12,7 @@ import type { Local } from "../runtime/local.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Output } from "./output.ts";
 import { showProgress } from "./progress.ts";
-import type { RunSizes } from "./progress-state.ts";
+import type { RunSizes } from "../../shared/progress.ts";
 
 const EXIT_OF: Record<RunState, ExitCode> = {
   finished: EXIT.ok,

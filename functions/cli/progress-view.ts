@@ -2,7 +2,7 @@
 import pc from "picocolors";
 import { parsePassId } from "../../shared/passes.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
-import { type ProgressState, type StageProgress, secondsLeft, stageLines } from "./progress-state.ts";
+import { type ProgressState, type StageProgress, secondsLeft, stageLines } from "../../shared/progress.ts";
 
 const BAR_WIDTH = 24;
 

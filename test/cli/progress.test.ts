@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { type ProgressState, progressAfter, secondsLeft, startProgress } from "../../functions/cli/progress-state.ts";
+import { type ProgressState, progressAfter, secondsLeft, startProgress } from "../../shared/progress.ts";
 import { progressBlock, progressLine } from "../../functions/cli/progress-view.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
 

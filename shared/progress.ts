@@ -1,9 +1,9 @@
 /** What is known of a running run, reduced from its events. Pure: the clock is an argument. */
-import { parsePassId } from "../../shared/passes.ts";
-import { STAGE_ORDER } from "../../shared/pipeline.ts";
-import type { TrainStep } from "../../shared/ports/trainer.ts";
-import type { RunEvent } from "../../shared/schemas/events.ts";
-import type { PassId, StageName } from "../../shared/schemas/rows.ts";
+import { parsePassId } from "./passes.ts";
+import { STAGE_ORDER } from "./pipeline.ts";
+import type { TrainStep } from "./ports/trainer.ts";
+import type { RunEvent } from "./schemas/events.ts";
+import type { PassId, StageName } from "./schemas/rows.ts";
 
 export type StageProgress = {
   samples: number;
