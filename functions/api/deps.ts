@@ -7,7 +7,7 @@ import type { ServiceStore } from "../../shared/ports/service-store.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
 import type { ModelRef, RunConfig } from "../../shared/schemas/config.ts";
 import type { ExportFormat } from "../../shared/schemas/lineage.ts";
-import type { BadRowRecord } from "../../shared/schemas/plan.ts";
+import type { RunPlan } from "../../shared/schemas/plan.ts";
 import type { Report } from "../../shared/schemas/report.ts";
 import type { Checkpoint, RunRow } from "../../shared/schemas/rows.ts";
 import type { ManifestRow } from "../../shared/schemas/service.ts";
@@ -87,7 +87,7 @@ export interface Images {
   manifest(
     rows: AsyncIterable<unknown>,
     options: { question: string | undefined; signal: AbortSignal },
-  ): Promise<{ row: ManifestRow; bad: BadRowRecord[] }>;
+  ): Promise<{ row: ManifestRow; bad: RunPlan["badRows"]["first"] }>;
 }
 
 export type ApiDeps = {

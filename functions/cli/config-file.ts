@@ -47,10 +47,8 @@ function withKnownPresets(value: unknown): unknown {
 }
 
 function withPathsFrom(folder: string, config: RunConfig): RunConfig {
-  const resolved = (ref: DataRef): DataRef => ({
-    ...ref,
-    path: isAbsolute(ref.path) ? ref.path : join(folder, ref.path),
-  });
+  const resolved = (ref: DataRef): DataRef =>
+    "path" in ref && !isAbsolute(ref.path) ? { ...ref, path: join(folder, ref.path) } : ref;
   if (config.evaluate === undefined) return { ...config, data: resolved(config.data) };
   const { data, selection, ...rest } = config.evaluate;
   const evaluate = {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { reportKey } from "../../shared/keys.ts";
 import { configForPass } from "../../shared/passes.ts";
+import type { RunSizes } from "../../shared/progress.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
 import type { PassId, RunState } from "../../shared/schemas/rows.ts";
@@ -12,7 +13,6 @@ import type { Local } from "../runtime/local.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Output } from "./output.ts";
 import { showProgress } from "./progress.ts";
-import type { RunSizes } from "../../shared/progress.ts";
 
 const EXIT_OF: Record<RunState, ExitCode> = {
   finished: EXIT.ok,
@@ -20,6 +20,7 @@ const EXIT_OF: Record<RunState, ExitCode> = {
   stopped: EXIT.interrupted,
   failed: EXIT.failed,
   running: EXIT.failed,
+  queued: EXIT.failed,
 };
 
 const TABLE_WIDTH = 120; // without a terminal

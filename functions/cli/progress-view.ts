@@ -1,8 +1,8 @@
 /** Draws a run's progress as text: a block that is redrawn on a terminal, single lines elsewhere. Pure. */
 import pc from "picocolors";
 import { parsePassId } from "../../shared/passes.ts";
-import type { RunEvent } from "../../shared/schemas/events.ts";
 import { type ProgressState, type StageProgress, secondsLeft, stageLines } from "../../shared/progress.ts";
+import type { RunEvent } from "../../shared/schemas/events.ts";
 
 const BAR_WIDTH = 24;
 

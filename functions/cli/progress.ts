@@ -1,7 +1,7 @@
 /** Shows a run's progress while it works: redrawn in place on a terminal, plain lines elsewhere. */
 import { createLogUpdate } from "log-update";
-import type { EventSink, RunEvent } from "../../shared/schemas/events.ts";
 import { type ProgressState, progressAfter, type RunSizes, startProgress } from "../../shared/progress.ts";
+import type { EventSink, RunEvent } from "../../shared/schemas/events.ts";
 import { progressBlock, progressLine } from "./progress-view.ts";
 
 const REDRAW_MS = 100; // fast enough to look alive, slow enough to cost nothing

@@ -39,7 +39,7 @@ export function embeddedTrainer({ blobs }: { blobs: Blobs }): Trainer {
         steps: [],
       };
       if (saved.state.adam.steps < plan.steps) {
-        const prepared = await prepare(usable, base, blobs);
+        const prepared = await prepare({ pairs: usable, base, blobs, signal });
         await trainOn({ job, jobHash, plan, prepared, saved, blobs }, { signal, onStep });
       }
       return { outcome: "trained", checkpoints: saved.checkpoints, steps: saved.steps, ...told };
@@ -71,8 +71,10 @@ async function baseWeights({ base, baseModel }: TrainJob, blobs: Blobs): Promise
   return checkWeights(readSafetensors(file).weights, base.key);
 }
 
+type Preparation = { pairs: readonly Pair[]; base: Weights; blobs: Blobs; signal: AbortSignal };
+
 /** The image tokens of every picture, by its hash. */
-async function seePictures(pairs: readonly Pair[], base: Weights, blobs: Blobs): Promise<Map<string, ImageTokens>> {
+async function seePictures({ pairs, base, blobs, signal }: Preparation): Promise<Map<string, ImageTokens>> {
   const hashes = [...new Set(pairs.map(({ image }) => image.sha256))];
   const pictures = await Promise.all(
     hashes.map(async (hash) => {
@@ -82,20 +84,19 @@ async function seePictures(pairs: readonly Pair[], base: Weights, blobs: Blobs):
     }),
   );
   const vision = await visionGraph();
-  const seen = await vision.see(base, pictures);
-  await vision.release();
+  const seen = await vision.see(base, pictures, signal).finally(vision.release);
   return new Map(hashes.map((hash, i) => [hash, seen[i]!]));
 }
 
 /** Rows of both answers, with the base's logprobs frozen beside them. */
-async function prepare(pairs: readonly Pair[], base: Weights, blobs: Blobs): Promise<PreferencePair[]> {
-  const images = await seePictures(pairs, base, blobs);
+async function prepare(preparation: Preparation): Promise<PreferencePair[]> {
+  const { pairs, base, signal } = preparation;
+  const images = await seePictures(preparation);
   const rows = pairs.flatMap(({ image, chosen, rejected }) =>
     [chosen, rejected].map(({ text }) => ({ image: images.get(image.sha256)!, row: captionRow(text) })),
   );
   const graph = await logprobGraph();
-  const logprobs = await graph.measure(base, rows);
-  await graph.release();
+  const logprobs = await graph.measure(base, rows, signal).finally(graph.release);
   return pairs.map((_, i) => ({
     chosen: rows[2 * i]!,
     rejected: rows[2 * i + 1]!,

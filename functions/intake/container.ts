@@ -1,7 +1,7 @@
 /** Finds out what a manifest is (by content, not by its ending) and opens its rows. */
 import { open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { DataRef } from "../../shared/schemas/config.ts";
+import type { FileRef } from "../../shared/schemas/config.ts";
 import { folderRows } from "./folder-rows.ts";
 import { jsonRows } from "./json-rows.ts";
 import { parquetRows } from "./parquet-rows.ts";
@@ -26,14 +26,14 @@ async function readHead(path: string): Promise<Buffer> {
   }
 }
 
-function openFolder(folder: string, ref: DataRef): Container {
+function openFolder(folder: string, ref: FileRef): Container {
   if (ref.question === undefined)
     throw new ManifestError(`${ref.path} is a folder: set data.question, the question put to every image`);
   return { kind: "folder", folder, rows: () => folderRows(folder) };
 }
 
-/** Opens the manifest a DataRef names. Throws a ManifestError when there is none or its encoding is not readable. */
-export async function openContainer(ref: DataRef): Promise<Container> {
+/** Opens the manifest a FileRef names. Throws a ManifestError when there is none or its encoding is not readable. */
+export async function openContainer(ref: FileRef): Promise<Container> {
   const path = resolve(ref.path);
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new ManifestError(`data.path: there is no file or folder ${path}`);

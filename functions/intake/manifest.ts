@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { sampleIdOf } from "../../shared/ids.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
-import type { DataRef } from "../../shared/schemas/config.ts";
+import type { FileRef } from "../../shared/schemas/config.ts";
 import type { Submitted } from "../../shared/schemas/sample.ts";
 import { type BadRow, type Problem, problem } from "./bad-row.ts";
 import { type Container, openContainer } from "./container.ts";
@@ -146,7 +146,7 @@ class Assembler {
 
 async function* readRows(
   container: Container,
-  ref: DataRef,
+  ref: FileRef,
   options: ReadManifestOptions,
   keep: Reading["keep"],
 ): AsyncGenerator<ManifestRow> {
@@ -162,7 +162,7 @@ async function* readRows(
 }
 
 /** Reads everything once without keeping anything, and throws when a row is bad. */
-async function requireAllGood(container: Container, ref: DataRef, options: ReadManifestOptions): Promise<void> {
+async function requireAllGood(container: Container, ref: FileRef, options: ReadManifestOptions): Promise<void> {
   const badRows: BadRow[] = [];
   let count = 0;
   for await (const row of readRows(container, ref, options, async () => undefined)) {
@@ -177,7 +177,7 @@ async function requireAllGood(container: Container, ref: DataRef, options: ReadM
  * The rows of a manifest in order, streamed: JSONL, a JSON array, a folder of images with `ref.question`, or parquet.
  * `ref.question` also serves rows that name no question. Throws a ManifestError where the manifest as a whole is unreadable.
  */
-export async function* readManifest(ref: DataRef, options: ReadManifestOptions): AsyncGenerator<ManifestRow> {
+export async function* readManifest(ref: FileRef, options: ReadManifestOptions): AsyncGenerator<ManifestRow> {
   const container = await openContainer(ref);
   if (options.strict) await requireAllGood(container, ref, options);
   yield* readRows(container, ref, options, (bytes) => options.blobs.writeContent(bytes));

@@ -4,11 +4,13 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { estimateRun } from "../../shared/budget/estimate.ts";
 import { canonicalJson, contentHash } from "../../shared/ids.ts";
-import { contentKey } from "../../shared/ports/blob-store.ts";
+import { readLines } from "../../shared/jsonl.ts";
+import { manifestKey } from "../../shared/keys.ts";
+import { type BlobStore, contentKey } from "../../shared/ports/blob-store.ts";
 import type { EngineInfo } from "../../shared/ports/engine.ts";
 import type { DataRef, ModelRef, RunConfig } from "../../shared/schemas/config.ts";
 import type { PlannedModel, RunPlan } from "../../shared/schemas/plan.ts";
-import type { Submitted } from "../../shared/schemas/sample.ts";
+import { Submitted } from "../../shared/schemas/sample.ts";
 import { knowsImage } from "../embedded/image-check.ts";
 import type { BadRow } from "../intake/bad-row.ts";
 import { manifestDigest, readManifest } from "../intake/manifest.ts";
@@ -82,11 +84,19 @@ async function checkData(
   { strict }: { strict: boolean },
 ): Promise<CheckedData> {
   const checked: CheckedData = { samples: [], bad: [] };
+  if ("manifest" in ref) return sentManifest(ref.manifest, blobs);
   for await (const row of readManifest(ref, { blobs, strict })) {
     if (row.outcome === "sample") checked.samples.push(row.sample);
     else checked.bad.push(row);
   }
   return checked;
+}
+
+/** What a client sent was checked when it came; its bad rows were told then. */
+async function sentManifest(manifestId: string, blobs: Pick<BlobStore, "stream">): Promise<CheckedData> {
+  const samples: Submitted[] = [];
+  for await (const record of readLines(blobs, manifestKey(manifestId))) samples.push(Submitted.parse(record));
+  return { samples, bad: [] };
 }
 
 type Described = PlannedModel & { warnings: string[] };

@@ -27,9 +27,14 @@ export type Reserved =
   /** The first account, in the order given, without room for its amount. */
   | { outcome: "short"; account: string; missing: number };
 
+/** An open reservation; `charged` of each amount is settled already. */
+export type Held = { id: string; leaseUntil: number; amounts: { account: string; amount: number; charged: number }[] };
+
 /**
  * Each call is one atomic write, safe to repeat. What was spent above a reservation is capped at it and told as `capped`:
- * the account stays true to its promise, and the caller reports that its bound was too low.
+ * the account stays true to its promise, and the caller reports that its bound was too low. An account that `spent` leaves
+ * out has spent what was charged before. A reservation nobody made (or that was pruned) is an exception, and so is an
+ * account it does not take from.
  */
 export interface Ledger {
   /** Opens the account, or changes its budget (a budget below what is settled and reserved only blocks new reservations). */
@@ -55,6 +60,11 @@ export interface Ledger {
    * again. `prefix`: only reservations whose id begins with it. Returns their ids.
    */
   expire(now: number, prefix?: string): Promise<string[]>;
-  /** Forgets accounts whose name begins with `prefix` and sorts before `before`, with their closed reservations; those with open ones stay. */
+  /** Open reservations whose id begins with `prefix`, ordered by id. */
+  held(prefix: string): Promise<Held[]>;
+  /**
+   * Forgets accounts whose name begins with `prefix` and sorts before `before`; those with open reservations stay. The closed
+   * reservations that took from them are forgotten too, whatever else they took from: repeating one is a new one.
+   */
   prune(prefix: string, before: string): Promise<{ accounts: number }>;
 }

@@ -26,14 +26,17 @@ export const ModelRef = z
   });
 export type ModelRef = z.infer<typeof ModelRef>;
 
-/**
- * Where samples come from: a manifest file (JSONL, RLAIF-V input, parquet) or a folder of images with one question; on a
- * service, a manifest that was sent to it.
- */
-export const DataRef = z.union([
-  z.strictObject({ path: z.string().min(1), question: z.string().min(1).optional() }),
-  z.strictObject({ manifest: z.string().regex(/^man_[0-9a-f]{16}$/, "a manifest's id, e.g. man_0123456789abcdef") }),
-]);
+/** A manifest file (JSONL, RLAIF-V input, parquet) or a folder of images with one question. */
+export const FileRef = z.strictObject({ path: z.string().min(1), question: z.string().min(1).optional() });
+export type FileRef = z.infer<typeof FileRef>;
+
+/** A manifest that was sent to a service. */
+const ManifestRef = z.strictObject({
+  manifest: z.string().regex(/^man_[0-9a-f]{16}$/, "a manifest's id, e.g. man_0123456789abcdef"),
+});
+
+/** Where samples come from. */
+export const DataRef = z.union([FileRef, ManifestRef]);
 export type DataRef = z.infer<typeof DataRef>;
 
 export const GenerateConfig = z.strictObject({

@@ -21,7 +21,7 @@ test("the config that init writes is a valid config with the values it explains"
   const path = join(folder.path, "c.json");
   await writeFile(path, configTemplate({ path: "photos", question: "What is this?" }));
   const config = await readConfigFile(path);
-  assert.equal(config.data.path, join(folder.path, "photos"));
+  assert.deepEqual(config.data, { path: join(folder.path, "photos"), question: "What is this?" });
   assert.deepEqual([config.generate.candidates, config.pair.perSample, config.budgetUsd], [10, 2, 10]);
 });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { type ProgressState, progressAfter, secondsLeft, startProgress } from "../../shared/progress.ts";
 import { progressBlock, progressLine } from "../../functions/cli/progress-view.ts";
+import { type ProgressState, progressAfter, secondsLeft, startProgress } from "../../shared/progress.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
 
 const SIZES = { rounds: 2, data: 20, trains: false, evaluated: 0, share: () => 1 };

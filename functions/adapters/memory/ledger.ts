@@ -1,87 +1,158 @@
-import type { Ledger, LedgerRow } from "../../../shared/ports/state-store.ts";
-import { checkLease, checkMicros, noAccount, noReservation } from "../money.ts";
+import type { Amount, Held, Ledger, LedgerRow, Reservation, Reserved } from "../../../shared/ports/ledger.ts";
+import {
+  cappedLate,
+  chargedAfter,
+  checkAmount,
+  checkLease,
+  checkSpent,
+  type HeldAmount,
+  heldBy,
+  missingFor,
+  noAccount,
+  noReservation,
+  spentAtMost,
+} from "../money.ts";
 import { compareUtf8 } from "../paging.ts";
 
-type Reservation = {
-  runId: string;
-  reservationId: string;
-  micros: number;
-  settledMicros: number;
-  leaseUntil: number;
-  open: boolean;
-};
+/** `holders`: open reservations that take from it. */
+type Account = LedgerRow & { holders: number };
+type Kept = { id: string; leaseUntil: number; open: boolean; held: HeldAmount[] };
 
+/** A Ledger that forgets everything with the process. Nothing awaits inside a call, so each is atomic. */
 export function memoryLedger(): Ledger {
-  const accounts = new Map<string, LedgerRow>();
-  const reservations = new Map<string, Reservation>();
-  const keyOf = (runId: string, reservationId: string) => JSON.stringify([runId, reservationId]);
+  const accounts = new Map<string, Account>();
+  const reservations = new Map<string, Kept>();
 
-  function accountOf(runId: string): LedgerRow {
-    const account = accounts.get(runId);
-    if (!account) throw noAccount(runId);
-    return account;
+  function accountOf(account: string): Account {
+    const found = accounts.get(account);
+    if (found === undefined) throw noAccount(account);
+    return found;
   }
 
-  function reservationOf(runId: string, reservationId: string): Reservation {
-    const reservation = reservations.get(keyOf(runId, reservationId));
-    if (!reservation) throw noReservation(runId, reservationId);
-    return reservation;
+  function reservationOf(id: string): Kept {
+    const found = reservations.get(id);
+    if (found === undefined) throw noReservation(id);
+    return found;
   }
 
-  function close(reservation: Reservation, settledMicros: number): void {
-    const account = accountOf(reservation.runId);
-    account.reservedMicros -= reservation.micros;
-    account.settledMicros += settledMicros;
-    Object.assign(reservation, { open: false, settledMicros });
+  function moveCharged(held: readonly HeldAmount[], charged: readonly number[]): void {
+    for (const [at, part] of held.entries()) {
+      const account = accountOf(part.account);
+      const more = (charged[at] as number) - part.charged;
+      account.reserved -= more;
+      account.settled += more;
+      part.charged += more;
+    }
   }
+
+  function close(reservation: Kept, charged: readonly number[]): void {
+    moveCharged(reservation.held, charged);
+    for (const part of reservation.held) {
+      const account = accountOf(part.account);
+      account.reserved -= part.amount - part.charged;
+      account.holders--;
+    }
+    reservation.open = false;
+  }
+
+  function reserve(reservation: Reservation): Reserved {
+    const held = heldBy(reservation);
+    const known = reservations.get(reservation.id);
+    if (known !== undefined) return { outcome: known.open ? "already_reserved" : "already_closed" };
+    for (const { account } of held) accountOf(account);
+    for (const { account, amount } of held) {
+      const missing = missingFor(amount, accountOf(account));
+      if (missing > 0) return { outcome: "short", account, missing };
+    }
+    for (const { account, amount } of held) {
+      const row = accountOf(account);
+      row.reserved += amount;
+      row.holders++;
+    }
+    const { id, leaseUntil } = reservation;
+    reservations.set(id, { id, leaseUntil, open: true, held });
+    return { outcome: "reserved" };
+  }
+
+  function charge(id: string, spent: readonly Amount[], leaseUntil: number | undefined) {
+    const reservation = reservationOf(id);
+    const { held, open } = reservation;
+    if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
+    const { charged, capped } = chargedAfter(id, held, spent);
+    moveCharged(held, charged);
+    reservation.leaseUntil = Math.max(reservation.leaseUntil, leaseUntil ?? reservation.leaseUntil);
+    return { outcome: "charged", capped } as const;
+  }
+
+  function settle(id: string, spent: readonly Amount[]) {
+    const reservation = reservationOf(id);
+    const { held, open } = reservation;
+    if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
+    const { charged, capped } = chargedAfter(id, held, spent);
+    close(reservation, charged);
+    return { outcome: "settled", capped } as const;
+  }
+
+  function prune(prefix: string, before: string): { accounts: number } {
+    const old = [...accounts.values()].filter(
+      ({ account, holders }) => holders === 0 && account.startsWith(prefix) && compareUtf8(account, before) < 0,
+    );
+    for (const { account } of old) accounts.delete(account);
+    const forgotten = new Set(old.map(({ account }) => account));
+    for (const [id, { held }] of reservations) {
+      if (held.some(({ account }) => forgotten.has(account))) reservations.delete(id);
+    }
+    return { accounts: old.length };
+  }
+
+  const openOnes = (prefix: string) => [...reservations.values()].filter(({ id, open }) => open && id.startsWith(prefix));
 
   return {
-    async open(runId, budgetMicros) {
-      checkMicros("budgetMicros", budgetMicros);
-      const account = accounts.get(runId) ?? { runId, budgetMicros, reservedMicros: 0, settledMicros: 0 };
-      account.budgetMicros = budgetMicros;
-      accounts.set(runId, account);
-      return { ...account };
+    async open(account, budget) {
+      checkAmount(`budget of ${JSON.stringify(account)}`, budget);
+      const row = accounts.get(account) ?? { account, budget, reserved: 0, settled: 0, holders: 0 };
+      row.budget = budget;
+      accounts.set(account, row);
+      return rowOf(row);
     },
-    async read(runId) {
-      const account = accounts.get(runId);
-      return account && { ...account };
+    async read(account) {
+      const row = accounts.get(account);
+      return row && rowOf(row);
     },
-    async reserve({ runId, reservationId, micros, leaseUntil }) {
-      checkMicros("micros", micros);
-      checkLease(leaseUntil);
-      const known = reservations.get(keyOf(runId, reservationId));
-      if (known) return { outcome: known.open ? "already_reserved" : "already_closed" };
-      const account = accountOf(runId);
-      const missingMicros = account.settledMicros + account.reservedMicros + micros - account.budgetMicros;
-      if (missingMicros > 0) return { outcome: "over_budget", missingMicros };
-      account.reservedMicros += micros;
-      const reservation = { runId, reservationId, micros, settledMicros: 0, leaseUntil, open: true };
-      reservations.set(keyOf(runId, reservationId), reservation);
-      return { outcome: "reserved" };
+    reserve: async (reservation) => reserve(reservation),
+    async charge(id, spent, leaseUntil) {
+      checkSpent(spent);
+      if (leaseUntil !== undefined) checkLease(leaseUntil);
+      return charge(id, spent, leaseUntil);
     },
-    async settle(runId, reservationId, micros) {
-      checkMicros("micros", micros);
-      const reservation = reservationOf(runId, reservationId);
-      const wasOpen = reservation.open;
-      if (wasOpen) close(reservation, Math.min(micros, reservation.micros));
-      const cappedMicros = Math.max(0, micros - reservation.settledMicros);
-      return { outcome: wasOpen ? "settled" : "already_closed", cappedMicros };
+    async settle(id, spent) {
+      checkSpent(spent);
+      return settle(id, spent);
     },
-    async release(runId, reservationId) {
-      const reservation = reservationOf(runId, reservationId);
-      if (!reservation.open) return { outcome: "already_closed" };
-      close(reservation, 0);
-      return { outcome: "released" };
+    async release(id) {
+      return { outcome: settle(id, []).outcome === "settled" ? "released" : "already_closed" };
     },
-    async releaseExpired(now) {
-      const expired = [...reservations.values()].filter(({ open, leaseUntil }) => open && leaseUntil <= now);
-      for (const reservation of expired) close(reservation, 0);
-      return expired.sort(byLease).map(({ reservationId }) => reservationId);
+    async expire(now, prefix = "") {
+      const expired = openOnes(prefix).filter(({ leaseUntil }) => leaseUntil <= now);
+      for (const reservation of expired) close(reservation, reservation.held.map(spentAtMost));
+      return expired.sort(byLease).map(({ id }) => id);
     },
+    held: async (prefix) =>
+      openOnes(prefix)
+        .sort((a, b) => compareUtf8(a.id, b.id))
+        .map(heldOf),
+    prune: async (prefix, before) => prune(prefix, before),
   };
 }
 
-function byLease(a: Reservation, b: Reservation): number {
-  return a.leaseUntil - b.leaseUntil || compareUtf8(a.reservationId, b.reservationId);
+function rowOf({ account, budget, reserved, settled }: Account): LedgerRow {
+  return { account, budget, reserved, settled };
+}
+
+function heldOf({ id, leaseUntil, held }: Kept): Held {
+  return { id, leaseUntil, amounts: held.map(({ account, amount, charged }) => ({ account, amount, charged })) };
+}
+
+function byLease(a: Kept, b: Kept): number {
+  return a.leaseUntil - b.leaseUntil || compareUtf8(a.id, b.id);
 }

@@ -1,114 +1,171 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { Ledger, LedgerRow } from "../../../shared/ports/state-store.ts";
-import { checkLease, checkMicros, noAccount, noReservation } from "../money.ts";
+import type { Amount, Held, Ledger, LedgerRow, Reservation, Reserved } from "../../../shared/ports/ledger.ts";
+import {
+  cappedLate,
+  chargedAfter,
+  checkAmount,
+  checkLease,
+  checkSpent,
+  type HeldAmount,
+  heldBy,
+  missingFor,
+  noAccount,
+  noReservation,
+  spentAtMost,
+} from "../money.ts";
 import type { Write } from "./group-commit.ts";
 
-type Reservation = { run_id: string; reservation_id: string; micros: number; settled_micros: number; open: number };
+type Kept = { id: string; lease_until: number; open: number };
 
 export function sqliteLedger(database: DatabaseSync, write: Write): Ledger {
-  const statements = ledgerStatements(database);
+  const sql = ledgerStatements(database);
 
-  function accountOf(runId: string): LedgerRow | undefined {
-    const found = statements.account.get(runId) as Record<string, number> | undefined;
-    if (!found) return undefined;
-    const { budget, reserved, settled } = found as { budget: number; reserved: number; settled: number };
-    return { runId, budgetMicros: budget, reservedMicros: reserved, settledMicros: settled };
-  }
-
-  function reservationOf(runId: string, reservationId: string): Reservation {
-    const found = statements.reservation.get(runId, reservationId) as Reservation | undefined;
-    if (!found) throw noReservation(runId, reservationId);
+  function accountOf(account: string): LedgerRow {
+    const found = sql.account.get(account) as LedgerRow | undefined;
+    if (found === undefined) throw noAccount(account);
     return found;
   }
 
-  /** Moves a reservation's money: `settled` of it is spent, the rest is free again. */
-  function close({ run_id, reservation_id, micros }: Reservation, settled: number): void {
-    statements.close.run(settled, run_id, reservation_id);
-    statements.moveMoney.run(-micros, settled, run_id);
+  function reservationOf(id: string): { open: boolean; held: HeldAmount[] } {
+    const found = sql.reservation.get(id) as Kept | undefined;
+    if (found === undefined) throw noReservation(id);
+    return { open: found.open === 1, held: heldOf(id) };
   }
 
-  function reserve({ runId, reservationId, micros, leaseUntil }: Parameters<Ledger["reserve"]>[0]) {
-    const known = statements.reservation.get(runId, reservationId);
-    if (known) return { outcome: known["open"] === 1 ? "already_reserved" : "already_closed" } as const;
-    const account = accountOf(runId);
-    if (!account) throw noAccount(runId);
-    const missingMicros = account.settledMicros + account.reservedMicros + micros - account.budgetMicros;
-    if (missingMicros > 0) return { outcome: "over_budget", missingMicros } as const;
-    statements.reserve.run(runId, reservationId, micros, leaseUntil);
-    statements.moveMoney.run(micros, 0, runId);
-    return { outcome: "reserved" } as const;
+  const heldOf = (id: string): HeldAmount[] => sql.amounts.all(id) as HeldAmount[];
+
+  /** Settles `charged` of each amount; when closing, the rest is free again. */
+  function book(id: string, held: readonly HeldAmount[], charged: readonly number[], closing: boolean): void {
+    for (const [at, part] of held.entries()) {
+      const now = charged[at] as number;
+      const more = now - part.charged;
+      if (more > 0) sql.charge.run(now, id, at);
+      const leaving = closing ? part.amount - part.charged : more;
+      if (closing || more > 0) sql.move.run(-leaving, more, closing ? -1 : 0, part.account);
+    }
+    if (closing) sql.close.run(id);
   }
 
-  function settle(runId: string, reservationId: string, micros: number) {
-    const reservation = reservationOf(runId, reservationId);
-    const wasOpen = reservation.open === 1;
-    const settled = wasOpen ? Math.min(micros, reservation.micros) : reservation.settled_micros;
-    if (wasOpen) close(reservation, settled);
-    const cappedMicros = Math.max(0, micros - settled);
-    return { outcome: wasOpen ? "settled" : "already_closed", cappedMicros } as const;
+  function reserve({ id, leaseUntil }: Reservation, held: readonly HeldAmount[]): Reserved {
+    const known = sql.reservation.get(id) as Kept | undefined;
+    if (known !== undefined) return { outcome: known.open === 1 ? "already_reserved" : "already_closed" };
+    const rows = held.map(({ account }) => accountOf(account));
+    for (const [at, { account, amount }] of held.entries()) {
+      const missing = missingFor(amount, rows[at] as LedgerRow);
+      if (missing > 0) return { outcome: "short", account, missing };
+    }
+    sql.reserve.run(id, leaseUntil);
+    for (const [at, { account, amount, atRisk }] of held.entries()) {
+      sql.take.run(id, at, account, amount, atRisk);
+      sql.move.run(amount, 0, 1, account);
+    }
+    return { outcome: "reserved" };
   }
 
-  function release(runId: string, reservationId: string) {
-    const reservation = reservationOf(runId, reservationId);
-    if (reservation.open !== 1) return { outcome: "already_closed" } as const;
-    close(reservation, 0);
-    return { outcome: "released" } as const;
+  function charge(id: string, spent: readonly Amount[], leaseUntil: number | undefined) {
+    const { open, held } = reservationOf(id);
+    if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
+    const { charged, capped } = chargedAfter(id, held, spent);
+    book(id, held, charged, false);
+    if (leaseUntil !== undefined) sql.prolong.run(leaseUntil, id);
+    return { outcome: "charged", capped } as const;
   }
 
-  function releaseExpired(now: number): string[] {
-    const expired = statements.expired.all(now) as Reservation[];
-    for (const reservation of expired) close(reservation, 0);
-    return expired.map(({ reservation_id }) => reservation_id);
+  function settle(id: string, spent: readonly Amount[]) {
+    const { open, held } = reservationOf(id);
+    if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
+    const { charged, capped } = chargedAfter(id, held, spent);
+    book(id, held, charged, true);
+    return { outcome: "settled", capped } as const;
+  }
+
+  function expire(now: number, prefix: string): string[] {
+    const ids = (sql.expired.all(now, prefix) as { id: string }[]).map(({ id }) => id);
+    for (const id of ids) {
+      const held = heldOf(id);
+      book(id, held, held.map(spentAtMost), true);
+    }
+    return ids;
+  }
+
+  function prune(prefix: string, before: string): { accounts: number } {
+    sql.pruneReservations.run(prefix, before);
+    return { accounts: Number(sql.pruneAccounts.run(prefix, before).changes) };
+  }
+
+  function held({ id, lease_until }: Kept): Held {
+    const amounts = heldOf(id).map(({ account, amount, charged }) => ({ account, amount, charged }));
+    return { id, leaseUntil: lease_until, amounts };
   }
 
   return {
-    async open(runId, budgetMicros) {
-      checkMicros("budgetMicros", budgetMicros);
+    async open(account, budget) {
+      checkAmount(`budget of ${JSON.stringify(account)}`, budget);
       return write(() => {
-        statements.open.run(runId, budgetMicros);
-        return accountOf(runId) as LedgerRow;
+        sql.open.run(account, budget);
+        return { ...accountOf(account) };
       });
     },
-    async read(runId) {
-      return accountOf(runId);
+    async read(account) {
+      const found = sql.account.get(account) as LedgerRow | undefined;
+      return found && { ...found };
     },
-    async reserve(request) {
-      checkMicros("micros", request.micros);
-      checkLease(request.leaseUntil);
-      return write(() => reserve(request));
+    async reserve(reservation) {
+      const amounts = heldBy(reservation);
+      return write(() => reserve(reservation, amounts));
     },
-    async settle(runId, reservationId, micros) {
-      checkMicros("micros", micros);
-      return write(() => settle(runId, reservationId, micros));
+    async charge(id, spent, leaseUntil) {
+      checkSpent(spent);
+      if (leaseUntil !== undefined) checkLease(leaseUntil);
+      return write(() => charge(id, spent, leaseUntil));
     },
-    release: (runId, reservationId) => write(() => release(runId, reservationId)),
-    releaseExpired: (now) => write(() => releaseExpired(now)),
+    async settle(id, spent) {
+      checkSpent(spent);
+      return write(() => settle(id, spent));
+    },
+    release: (id) =>
+      write(() => ({ outcome: settle(id, []).outcome === "settled" ? "released" : "already_closed" }) as const),
+    expire: (now, prefix = "") => write(() => expire(now, prefix)),
+    held: async (prefix) => (sql.held.all(prefix) as Kept[]).map(held),
+    prune: (prefix, before) => write(() => prune(prefix, before)),
   };
 }
+
+const OLD_ACCOUNTS = "account >= ?1 AND substr(account, 1, length(?1)) = ?1 AND account < ?2 AND holders = 0";
 
 function ledgerStatements(database: DatabaseSync) {
   return {
     open: database.prepare(
-      `INSERT INTO accounts (run_id, budget_micros, reserved_micros, settled_micros) VALUES (?, ?, 0, 0)
-         ON CONFLICT DO UPDATE SET budget_micros = excluded.budget_micros`,
+      `INSERT INTO ledger_accounts (account, budget, reserved, settled, holders) VALUES (?, ?, 0, 0, 0)
+         ON CONFLICT DO UPDATE SET budget = excluded.budget`,
     ),
-    account: database.prepare(
-      `SELECT budget_micros AS budget, reserved_micros AS reserved, settled_micros AS settled
-         FROM accounts WHERE run_id = ?`,
+    account: database.prepare("SELECT account, budget, reserved, settled FROM ledger_accounts WHERE account = ?"),
+    move: database.prepare(
+      `UPDATE ledger_accounts SET reserved = reserved + ?, settled = settled + ?, holders = holders + ? WHERE account = ?`,
     ),
-    moveMoney: database.prepare(
-      `UPDATE accounts SET reserved_micros = reserved_micros + ?, settled_micros = settled_micros + ? WHERE run_id = ?`,
+    reservation: database.prepare("SELECT id, lease_until, open FROM ledger_reservations WHERE id = ?"),
+    amounts: database.prepare(
+      `SELECT account, amount, at_risk AS "atRisk", charged FROM ledger_amounts WHERE id = ? ORDER BY place`,
     ),
-    reservation: database.prepare("SELECT * FROM reservations WHERE run_id = ? AND reservation_id = ?"),
-    reserve: database.prepare(
-      `INSERT INTO reservations (run_id, reservation_id, micros, settled_micros, lease_until, open)
-         VALUES (?, ?, ?, 0, ?, 1)`,
+    reserve: database.prepare("INSERT INTO ledger_reservations (id, lease_until, open) VALUES (?, ?, 1)"),
+    take: database.prepare(
+      "INSERT INTO ledger_amounts (id, place, account, amount, at_risk, charged) VALUES (?, ?, ?, ?, ?, 0)",
     ),
-    close: database.prepare(
-      "UPDATE reservations SET open = 0, settled_micros = ? WHERE run_id = ? AND reservation_id = ?",
-    ),
+    charge: database.prepare("UPDATE ledger_amounts SET charged = ? WHERE id = ? AND place = ?"),
+    prolong: database.prepare("UPDATE ledger_reservations SET lease_until = max(lease_until, ?) WHERE id = ?"),
+    close: database.prepare("UPDATE ledger_reservations SET open = 0 WHERE id = ?"),
     expired: database.prepare(
-      "SELECT * FROM reservations WHERE open = 1 AND lease_until <= ? ORDER BY lease_until, reservation_id",
+      `SELECT id FROM ledger_reservations
+         WHERE open = 1 AND lease_until <= ?1 AND substr(id, 1, length(?2)) = ?2 ORDER BY lease_until, id`,
     ),
+    held: database.prepare(
+      `SELECT id, lease_until, open FROM ledger_reservations
+         WHERE open = 1 AND id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id`,
+    ),
+    pruneReservations: database.prepare(
+      `DELETE FROM ledger_reservations WHERE id IN
+         (SELECT id FROM ledger_amounts WHERE account IN (SELECT account FROM ledger_accounts WHERE ${OLD_ACCOUNTS}))`,
+    ),
+    pruneAccounts: database.prepare(`DELETE FROM ledger_accounts WHERE ${OLD_ACCOUNTS}`),
   };
 }

@@ -48,11 +48,15 @@ export function pictureReader(blobs: Pick<BlobStore, "read">) {
   }
 
   /** Looks at pictures for the first time. */
-  async function look(model: LoadedModel, urls: readonly string[]): Promise<[string, ImageTokens | BadRequest][]> {
+  async function look(
+    model: LoadedModel,
+    urls: readonly string[],
+    signal: AbortSignal,
+  ): Promise<[string, ImageTokens | BadRequest][]> {
     const loaded = await Promise.all(urls.map(async (url) => ({ url, pixels: await pixelsOf(url, blobs) })));
     const good = loaded.flatMap(({ url, pixels }) => (pixels instanceof BadRequest ? [] : [{ url, pixels }]));
     const pictures = good.map(({ pixels }) => pixels);
-    const seen = pictures.length === 0 ? [] : await (await vision()).see(model.weights, pictures);
+    const seen = pictures.length === 0 ? [] : await (await vision()).see(model.weights, pictures, signal);
     good.forEach(({ url }, i) => {
       keep(keyOf(model, url), seen[i]!);
     });
@@ -63,7 +67,11 @@ export function pictureReader(blobs: Pick<BlobStore, "read">) {
   }
 
   /** The image tokens of every URL; one that cannot be read is an error in its place. */
-  async function read(model: LoadedModel, urls: readonly string[]): Promise<Map<string, ImageTokens | BadRequest>> {
+  async function read(
+    model: LoadedModel,
+    urls: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Map<string, ImageTokens | BadRequest>> {
     const all = [...new Set(urls)];
     const before = all.flatMap((url): [string, ImageTokens][] => {
       const tokens = known.get(keyOf(model, url));
@@ -73,13 +81,17 @@ export function pictureReader(blobs: Pick<BlobStore, "read">) {
     const fresh = await look(
       model,
       all.filter((url) => !remembered.has(url)),
+      signal,
     );
     return new Map([...remembered, ...fresh]);
   }
 
   /** What the text blocks of a model make of image tokens. */
-  const prefix = async (model: LoadedModel, images: readonly ImageTokens[]): Promise<Prefix[]> =>
-    (await prefixes()).read(model.weights, images);
+  const prefix = async (
+    model: LoadedModel,
+    images: readonly ImageTokens[],
+    signal: AbortSignal,
+  ): Promise<Prefix[]> => (await prefixes()).read(model.weights, images, signal);
 
   return { read, prefix };
 }

@@ -13,8 +13,9 @@ export function pushQueue<T>() {
   /** What has been pushed since the last call; `undefined` at the end. A failure is thrown after what came before it. */
   async function take(signal: AbortSignal): Promise<T[] | undefined> {
     while (waiting.length === 0) {
+      if (signal.aborted) return undefined; // before the failure: work that is stopped may end by throwing
       if (failure) throw failure.error;
-      if (ended || signal.aborted) return undefined;
+      if (ended) return undefined;
       await wait();
     }
     return waiting.splice(0);

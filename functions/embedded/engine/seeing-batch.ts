@@ -1,5 +1,6 @@
 import type { BatchLine, ChatCompletion, ChatReply } from "../../../shared/schemas/chat.ts";
 import type { Prefix } from "../model/prefix-graph.ts";
+import { PROMPT_BATCH } from "../model/prompt-graph.ts";
 import type { ImageTokens } from "../model/vision-graph.ts";
 import { lazy } from "./lazy.ts";
 import type { LoadedModel } from "./models.ts";
@@ -37,16 +38,19 @@ function withUrls(lines: readonly BatchLine[], send: Send): { line: BatchLine; u
 }
 
 /** Reads all pictures of the lines together, and their prefixes together when the first is asked for. */
-export async function seeLines(pictures: Pictures, model: LoadedModel, lines: readonly BatchLine[], send: Send) {
+export async function seeLines(
+  { pictures, signal }: { pictures: Pictures; signal: AbortSignal },
+  model: LoadedModel,
+  lines: readonly BatchLine[],
+  send: Send,
+) {
   const named = withUrls(lines, send);
-  const read = await pictures.read(
-    model,
-    named.map(({ url }) => url),
-  );
+  const urls = named.map(({ url }) => url);
+  const read = await pictures.read(model, urls, signal);
   const images = new Map<string, ImageTokens>();
   for (const [url, image] of read) if (!(image instanceof BadRequest)) images.set(url, image);
   const prefixes = lazy(async (): Promise<Map<string, Prefix>> => {
-    const made = await pictures.prefix(model, [...images.values()]);
+    const made = await pictures.prefix(model, [...images.values()], signal);
     return new Map([...images.keys()].map((url, i) => [url, made[i]!]));
   });
   return named.flatMap(({ line, url }): { line: BatchLine; seen: Seen }[] => {
@@ -57,7 +61,10 @@ export async function seeLines(pictures: Pictures, model: LoadedModel, lines: re
   });
 }
 
-/** Answers the lines of one model that sees: one-token questions in one batch, the rest as texts written side by side. */
+/**
+ * Answers the lines of one model that sees: one-token questions pass by pass, then the rest as texts written side by side.
+ * Throws the signal's reason when it is raised.
+ */
 export async function answerSeeing(
   world: { pictures: Pictures; seeing: Seeing; signal: AbortSignal },
   model: LoadedModel,
@@ -65,14 +72,18 @@ export async function answerSeeing(
   send: Send,
 ): Promise<void> {
   const { seeing, signal } = world;
-  const chats = await seeLines(world.pictures, model, lines, send);
+  const chats = await seeLines(world, model, lines, send);
   const split = chats.map((chat) => ({ ...chat, ids: seeing.oneTokenIds(model, chat.seen) }));
   const single = split.flatMap(({ line, seen, ids }) => (ids ? [{ line, seen, ids }] : []));
   const written = split.filter(({ ids }) => ids === undefined);
-  const labels = await seeing.labelAll(model, single);
-  labels.forEach((completion, i) => {
-    send(completedReply(single[i]!.line, completion));
-  });
+  for (let start = 0; start < single.length; start += PROMPT_BATCH) {
+    signal.throwIfAborted();
+    const part = single.slice(start, start + PROMPT_BATCH);
+    const labels = await seeing.labelAll(model, part);
+    labels.forEach((completion, i) => {
+      send(completedReply(part[i]!.line, completion));
+    });
+  }
   await Promise.all(
     written.map(async ({ line, seen }) => send(completedReply(line, await seeing.writeOne(model, seen, { signal })))),
   );

@@ -35,7 +35,7 @@ export function seeingModels() {
     return completionOf(body, promptTokens(ids), [{ text: VOCABULARY[id]!, reason, tokens: 1, ...logprobs }]);
   }
 
-  /** Completions of one-token questions, in one batch. */
+  /** Completions of one-token questions. */
   async function labelAll(
     model: LoadedModel,
     chats: readonly { seen: Seen; ids: number[] }[],

@@ -47,9 +47,11 @@ export async function logprobGraph() {
   const program = await compile(m.g, [logprobs]);
   const names = [...m.weights.keys()];
 
-  async function measure(weights: Weights, rows: readonly AnswerRow[]): Promise<number[]> {
+  /** Throws the signal's reason between two passes when it is raised. */
+  async function measure(weights: Weights, rows: readonly AnswerRow[], signal?: AbortSignal): Promise<number[]> {
     const measured: number[] = [];
     for (let start = 0; start < rows.length; start += LOGPROB_BATCH) {
+      signal?.throwIfAborted();
       const part = rows.slice(start, start + LOGPROB_BATCH);
       const out = await program.run({ ...feedsOf(weights, names), ...rowFeeds(part, LOGPROB_BATCH) });
       measured.push(...floatsOf(out[logprobs.name]).subarray(0, part.length));

@@ -29,9 +29,11 @@ export async function prefixGraph() {
   );
   const names = [...m.weights.keys()];
 
-  async function read(weights: Weights, images: readonly ImageTokens[]): Promise<Prefix[]> {
+  /** Throws the signal's reason between two passes when it is raised. */
+  async function read(weights: Weights, images: readonly ImageTokens[], signal?: AbortSignal): Promise<Prefix[]> {
     const prefixes: Prefix[] = [];
     for (let start = 0; start < images.length; start += BATCH) {
+      signal?.throwIfAborted();
       const part = images.slice(start, start + BATCH);
       const feeds = {
         ...feedsOf(weights, names),

@@ -8,7 +8,9 @@ import { type ImageTokens, stackImages } from "./vision-graph.ts";
 /** A question about a picture, as tokens with the mode token in front. */
 export type Prompt = { image: ImageTokens; ids: readonly number[] };
 
-const BATCH = 64; // prompts a pass
+/** Prompts a pass. */
+export const PROMPT_BATCH = 64;
+const BATCH = PROMPT_BATCH;
 /** Longest prompt that is answered in one pass: the longest question of the grammar has ten tokens. */
 export const PROMPT_LENGTH = 12;
 

@@ -19,9 +19,11 @@ export async function visionGraph() {
   const program = await compile(m.g, [image]);
   const names = [...m.weights.keys()];
 
-  async function see(weights: Weights, pictures: readonly Pixels[]): Promise<ImageTokens[]> {
+  /** Throws the signal's reason between two passes when it is raised. */
+  async function see(weights: Weights, pictures: readonly Pixels[], signal?: AbortSignal): Promise<ImageTokens[]> {
     const seen: ImageTokens[] = [];
     for (let start = 0; start < pictures.length; start += BATCH) {
+      signal?.throwIfAborted();
       const part = pictures.slice(start, start + BATCH);
       const data = new Float32Array(BATCH * IMAGE_VALUES);
       part.forEach((pixels, i) => {

@@ -43,9 +43,10 @@ function lane(graph: Stepper, slots: number, waiting: Active[]) {
   let working = false;
 
   function fillSlots(): void {
-    for (let slot = 0; slot < slots && waiting.length > 0; slot++) {
+    for (let slot = 0; slot < slots; slot++) {
       if (active[slot]) continue;
-      const text = waiting.shift()!;
+      const text = nextWanted(waiting);
+      if (!text) break;
       active[slot] = text;
       graph.start(slot, text.job.prefix);
     }
@@ -87,6 +88,15 @@ function lane(graph: Stepper, slots: number, waiting: Active[]) {
     queueMicrotask(() => void work().catch(fail));
   }
   return { wake };
+}
+
+/** The next text that somebody still waits for; those before it end unwritten. */
+function nextWanted(waiting: Active[]): Active | undefined {
+  for (let text = waiting.shift(); text; text = waiting.shift()) {
+    if (!text.job.signal?.aborted) return text;
+    text.resolve({ ids: [], reason: "aborted" });
+  }
+  return undefined;
 }
 
 /** Takes a text's next token out of its logits; says why the text has ended, if it has. */
