@@ -8,6 +8,7 @@ import { writeJson } from "../functions/workers/files.ts";
 import { pair } from "../functions/workers/pair.ts";
 import { plan } from "../functions/workers/plan.ts";
 import { prepare } from "../functions/workers/prepare.ts";
+import { runAccount } from "../shared/budget/accounts.ts";
 import { toMicros } from "../shared/budget/prices.ts";
 import { sampleIdOf } from "../shared/ids.ts";
 import { configKey, samplesKey } from "../shared/keys.ts";
@@ -48,7 +49,7 @@ export async function simulateRun(shape: Shape): Promise<Simulated> {
   const config = configOf(shape);
   await blobs.write(samplesKey(RUN, "data"), dataLines(shape.samples));
   await writeJson(blobs, configKey(RUN), config);
-  await store.ledger.open(RUN, toMicros(config.budgetUsd));
+  await store.ledger.open(runAccount(RUN), toMicros(config.budgetUsd));
 
   const cpu = process.cpuUsage();
   const loop = openLoop({ store, blobs, clock }, server);

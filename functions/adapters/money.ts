@@ -89,7 +89,10 @@ export function spentAtMost({ amount, charged, atRisk }: HeldAmount): number {
 }
 
 /** Free in an account, never below 0. All three are safe integers, and so is the difference. */
-export function missingFor(amount: number, { budget, reserved, settled }: Record<"budget" | "reserved" | "settled", number>) {
+export function missingFor(
+  amount: number,
+  { budget, reserved, settled }: Record<"budget" | "reserved" | "settled", number>,
+) {
   return amount - (budget - settled - reserved);
 }
 

@@ -1,5 +1,6 @@
 /** Starts a planned run or goes on with one, and stays with it until it ends. */
 
+import { runAccount, runReservations } from "../../shared/budget/accounts.ts";
 import { toMicros } from "../../shared/budget/prices.ts";
 import { configKey, planKey, samplesKey } from "../../shared/keys.ts";
 import type { Execution } from "../../shared/ports/orchestrator.ts";
@@ -27,7 +28,7 @@ export async function createRun(
   }
   await writeJson(local.blobs, configKey(runId), config);
   await writeJson(local.blobs, planKey(runId), plan);
-  await local.store.ledger.open(runId, toMicros(config.budgetUsd));
+  await local.store.ledger.open(runAccount(runId), toMicros(config.budgetUsd));
   const now = local.clock.now();
   return local.store.runs.create({
     runId,
@@ -43,9 +44,9 @@ export async function createRun(
   });
 }
 
-/** How long reservations of a process that died keep their money before the next start takes it back: not at all, the lock says it is dead. */
-async function takeBackReservations(local: Local): Promise<void> {
-  await local.store.ledger.releaseExpired(Number.MAX_SAFE_INTEGER);
+/** Whoever held this run's reservations is dead, the lock says so: their leases need not run out. Other runs' go on. */
+async function takeBackReservations(runId: string, local: Local): Promise<void> {
+  await local.store.ledger.expire(Number.MAX_SAFE_INTEGER, runReservations(runId));
 }
 
 /**
@@ -59,7 +60,7 @@ export async function driveRun(
 ): Promise<RunRow> {
   const known = await local.store.runs.get(runId);
   if (known?.state === "finished") return known; // what was cut off came after the run: its report and datasets
-  await takeBackReservations(local);
+  await takeBackReservations(runId, local);
   await moveRun(runId, { state: "running", reason: undefined, workedMs: 0 }, local);
   const started = local.clock.now();
   const loop = openLoop(local, options);

@@ -37,11 +37,8 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
   const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
   const { round } = parsePassId(job.passId);
   const { context, models, refs } = await bindModels({ config, round, checkpoint }, deps.bind);
-  const reservation = {
-    runId: job.runId,
-    reservationId: [job.passId, job.stage, job.shardId, deps.clock.now()].join("/"),
-  };
-  await reserve(reservation, await boundMicros(job, context, refs, deps), deps);
+  const what = [job.passId, job.stage, job.shardId].join("/");
+  const reservation = await reserve({ runId: job.runId, what }, await boundMicros(job, context, refs, deps), deps);
   try {
     const result = await runShard(job, {
       context,
@@ -61,7 +58,7 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
     if (!deps.signal.aborted) await deps.store.shards.put(failed);
     throw error;
   } finally {
-    await deps.store.ledger.release(reservation.runId, reservation.reservationId); // does nothing once settled
+    await deps.store.ledger.release(reservation.id); // does nothing once settled
   }
 }
 
@@ -70,12 +67,12 @@ type Finished = {
   row: ShardRow;
   refs: (target: Target) => ModelRef;
   result: ShardResult;
-  reservation: { runId: string; reservationId: string };
+  reservation: { id: string; account: string };
 };
 
 async function finishShard({ job, row, refs, result, reservation }: Finished, deps: WorkerDeps): Promise<ShardRow> {
   const micros = spentMicros(result, refs);
-  await deps.store.ledger.settle(reservation.runId, reservation.reservationId, micros);
+  await deps.store.ledger.settle(reservation.id, [{ account: reservation.account, amount: micros }]);
   await tellMoney(job.runId, deps);
   if (result.outcome === "try_again") throw new WorkerError(WORKER_RETRYABLE, result.message);
   const { error: _mended, ...known } = row;

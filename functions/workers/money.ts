@@ -1,4 +1,5 @@
 /** Money around work: reserved before it begins, settled when it ends, released when it breaks. */
+import { runAccount, runReservations } from "../../shared/budget/accounts.ts";
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
 import { RUN_PAUSED } from "../../shared/schemas/loop.ts";
 import type { PassId, ShardRow } from "../../shared/schemas/rows.ts";
@@ -15,14 +16,16 @@ type MoneyDeps = Pick<WorkerDeps, "store" | "clock" | "emit">;
 
 /** Throws `Run.Paused` when the budget has no room. */
 export async function reserve(
-  reservation: { runId: string; reservationId: string },
+  work: { runId: string; what: string },
   micros: number,
   deps: MoneyDeps,
-): Promise<void> {
-  const leaseUntil = deps.clock.now() + LEASE_MS;
-  const reserved = await deps.store.ledger.reserve({ ...reservation, micros, leaseUntil });
-  if (reserved.outcome !== "over_budget") return;
-  throw new WorkerError(RUN_PAUSED, `the budget is short by ${(reserved.missingMicros / 1e6).toFixed(4)} USD`);
+): Promise<{ id: string; account: string }> {
+  const now = deps.clock.now();
+  const [id, account] = [`${runReservations(work.runId)}${work.what}/${now}`, runAccount(work.runId)];
+  const amounts = [{ account, amount: micros }];
+  const reserved = await deps.store.ledger.reserve({ id, amounts, leaseUntil: now + LEASE_MS });
+  if (reserved.outcome !== "short") return { id, account };
+  throw new WorkerError(RUN_PAUSED, `the budget is short by ${(reserved.missing / 1e6).toFixed(4)} USD`);
 }
 
 /** Runs work that is paid by the second on the embedded engine. */
@@ -32,24 +35,23 @@ export async function spend<T>(
   run: () => Promise<T>,
 ): Promise<{ result: T; seconds: number }> {
   const started = deps.clock.now();
-  const reservation = { runId: work.runId, reservationId: `${work.what}/${started}` };
   const price = COMPUTE_PRICES["cpu-core"];
-  await reserve(reservation, toMicros(EMBEDDED_SECONDS_BOUND * price), deps);
+  const { id, account } = await reserve(work, toMicros(EMBEDDED_SECONDS_BOUND * price), deps);
   try {
     const result = await run();
     const seconds = (deps.clock.now() - started) / 1000;
-    await deps.store.ledger.settle(reservation.runId, reservation.reservationId, toMicros(seconds * price));
+    await deps.store.ledger.settle(id, [{ account, amount: toMicros(seconds * price) }]);
     await tellMoney(work.runId, deps);
     return { result, seconds };
   } finally {
-    await deps.store.ledger.release(reservation.runId, reservation.reservationId); // does nothing once settled
+    await deps.store.ledger.release(id); // does nothing once settled
   }
 }
 
 export async function tellMoney(runId: string, deps: Pick<WorkerDeps, "store" | "emit">): Promise<void> {
-  const ledger = await deps.store.ledger.read(runId);
+  const ledger = await deps.store.ledger.read(runAccount(runId));
   if (ledger === undefined) return;
-  const { settledMicros, reservedMicros, budgetMicros } = ledger;
+  const { settled: settledMicros, reserved: reservedMicros, budget: budgetMicros } = ledger;
   deps.emit({ kind: "money", settledMicros, reservedMicros, budgetMicros });
 }
 

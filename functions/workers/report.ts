@@ -1,4 +1,5 @@
 /** Puts a run's files together into `report.json`. Reads only: it can be made again at any time. */
+import { runAccount } from "../../shared/budget/accounts.ts";
 import { MICROS_PER_USD } from "../../shared/budget/prices.ts";
 import type { Bench } from "../../shared/evaluation/bench.ts";
 import { bestOfSamples } from "../../shared/evaluation/best-by-claims.ts";
@@ -26,7 +27,7 @@ export async function buildReport(run: RunRow, deps: ReportDeps): Promise<Report
     const one = await roundReport({ runId, round, config }, deps);
     if (one !== undefined) rounds.push(one);
   }
-  const ledger = await deps.store.ledger.read(runId);
+  const ledger = await deps.store.ledger.read(runAccount(runId));
   return Report.parse({
     format: "rlaifv-report/1",
     run: {
@@ -42,7 +43,7 @@ export async function buildReport(run: RunRow, deps: ReportDeps): Promise<Report
     base: (await readJson(deps.blobs, metricsKey(runId, "0.evaluate"), Metrics)) ?? null,
     rounds,
     ...(await baseAgainstFinal(runId, config, rounds, deps)),
-    cost_usd: (ledger?.settledMicros ?? 0) / MICROS_PER_USD,
+    cost_usd: (ledger?.settled ?? 0) / MICROS_PER_USD,
     seconds: run.workedMs / 1000,
     warnings: plan?.warnings ?? [],
   });

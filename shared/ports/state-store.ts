@@ -1,5 +1,5 @@
-import type { Ledger } from "./ledger.ts";
 import type { PassId, RunRow, SampleMove, SampleRow, SampleState, ShardRow, StageName } from "../schemas/rows.ts";
+import type { Ledger } from "./ledger.ts";
 
 /** A page of rows; `cursor` is absent on the last one. */
 export type Page<T> = { items: T[]; cursor?: string };

@@ -70,9 +70,9 @@ async function checkStore({ samples, ledger, replies, database }: SqliteStore, a
     assert.deepEqual(await samples.get(runId, passId, sampleId), { ...sampleOf(index), state: "generated" });
     assert.equal(found.get(`${index}`), replyOf(index));
   }
-  const reserved = database.prepare("SELECT count(*) AS rows FROM reservations").get()?.["rows"] as number;
+  const reserved = database.prepare("SELECT count(*) AS rows FROM ledger_reservations").get()?.["rows"] as number;
   assert.ok(reserved >= all.length);
-  assert.equal((await ledger.read(RUN))?.reservedMicros, 3 * reserved, "account and reservations agree");
+  assert.equal((await ledger.read(RUN))?.reserved, 3 * reserved, "account and reservations agree");
   assert.equal(database.prepare("PRAGMA integrity_check").get()?.["integrity_check"], "ok");
 }
 

@@ -26,10 +26,10 @@ test("keeps everything when the file is closed and opened again", async () => {
 
   const after = openSqliteStore(path);
   assert.deepEqual(await after.ledger.read("r"), {
-    runId: "r",
-    budgetMicros: 100,
-    reservedMicros: 0,
-    settledMicros: 0,
+    account: "r",
+    budget: 100,
+    reserved: 0,
+    settled: 0,
   });
   assert.deepEqual(await after.replies.getMany(["k"]), new Map([["k", "v"]]));
   await after.close();
@@ -78,7 +78,7 @@ test("answers no write before its commit: others see it in the file at once", as
   const path = join(folder.path, "state.sqlite");
   const store = openSqliteStore(path);
   const other = new DatabaseSync(path, { readOnly: true });
-  const seen = other.prepare("SELECT count(*) AS rows FROM accounts WHERE run_id = ?");
+  const seen = other.prepare("SELECT count(*) AS rows FROM ledger_accounts WHERE account = ?");
   await Promise.all(
     Array.from({ length: 200 }, async (_, i) => {
       await store.ledger.open(`k${i}`, 5);
@@ -95,7 +95,7 @@ test("fails all writes of a tick loudly when somebody left a transaction open, a
   store.database.exec("BEGIN");
   await assert.rejects(store.ledger.open("r", 5), /transaction/);
   store.database.exec("ROLLBACK");
-  assert.equal((await store.ledger.open("r", 5)).budgetMicros, 5);
+  assert.equal((await store.ledger.open("r", 5)).budget, 5);
   await store.close();
 });
 

@@ -11,6 +11,7 @@ import { createRun, driveRun } from "../../functions/runtime/drive.ts";
 import { finishRun } from "../../functions/runtime/finish.ts";
 import { type Local, openLocal } from "../../functions/runtime/local.ts";
 import { planRun } from "../../functions/runtime/plan-run.ts";
+import { runAccount } from "../../shared/budget/accounts.ts";
 import { pairsKey } from "../../shared/keys.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
@@ -89,13 +90,13 @@ test("a run that its budget stops goes on when it is raised, and ends with the s
   const poor = await openLocal({ dataDir: join(folder.path, "poor"), env: {} });
   try {
     const whole = await run(configOn(server, manifest), rich);
-    const spent = (await rich.store.ledger.read(whole.row.runId))!.settledMicros;
+    const spent = (await rich.store.ledger.read(runAccount(whole.row.runId)))!.settled;
     const short = await run(configOn(server, manifest, { budgetUsd: (spent * 3) / 1e6 }), poor);
     assert.equal(short.row.state, "paused", `${short.row.state}: ${short.row.reason}`);
-    const atPause = (await poor.store.ledger.read(short.row.runId))!;
-    assert.ok(atPause.settledMicros + atPause.reservedMicros <= atPause.budgetMicros);
+    const atPause = (await poor.store.ledger.read(runAccount(short.row.runId)))!;
+    assert.ok(atPause.settled + atPause.reserved <= atPause.budget);
     assert.equal((await finishRun(short.row, poor)).run.state, "paused", "what there is can be reported");
-    await poor.store.ledger.open(short.row.runId, 10_000_000);
+    await poor.store.ledger.open(runAccount(short.row.runId), 10_000_000);
     const resumed = await driveRun(short.row.runId, poor, { emit: () => {}, signal: new AbortController().signal });
     assert.equal(resumed.state, "finished", resumed.reason);
     assert.equal(await pairsOf(poor, short.row.runId), await pairsOf(rich, whole.row.runId));

@@ -29,7 +29,7 @@ async function sqliteWork() {
     await samples.createMany([row]);
     await Promise.all([
       samples.move(RUN, row.passId, [{ sampleId: row.sampleId, from: "submitted", attempt: 0, to: "generated" }]),
-      ledger.reserve({ runId: RUN, reservationId: `${index}`, micros: 3, leaseUntil: 0 }),
+      ledger.reserve({ id: `${index}`, amounts: [{ account: RUN, amount: 3 }], leaseUntil: 0 }),
       replies.putMany([{ key: `${index}`, reply: replyOf(index) }]),
     ]);
   };

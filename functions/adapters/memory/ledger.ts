@@ -105,7 +105,8 @@ export function memoryLedger(): Ledger {
     return { accounts: old.length };
   }
 
-  const openOnes = (prefix: string) => [...reservations.values()].filter(({ id, open }) => open && id.startsWith(prefix));
+  const openOnes = (prefix: string) =>
+    [...reservations.values()].filter(({ id, open }) => open && id.startsWith(prefix));
 
   return {
     async open(account, budget) {

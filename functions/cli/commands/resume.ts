@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { runAccount } from "../../../shared/budget/accounts.ts";
 import { toMicros } from "../../../shared/budget/prices.ts";
 import { planKey } from "../../../shared/keys.ts";
 import { RunPlan } from "../../../shared/schemas/plan.ts";
@@ -20,7 +21,9 @@ export function resumeCommand(): Command {
     process.exitCode = await inKnownFolder(options.data, (local) =>
       withLock(options.data, async () => {
         const run = await findRun(id, local, ({ state }) => state !== "finished");
-        if (options.budget !== undefined) await local.store.ledger.open(run.runId, toMicros(dollars(options.budget)));
+        if (options.budget !== undefined) {
+          await local.store.ledger.open(runAccount(run.runId), toMicros(dollars(options.budget)));
+        }
         const plan = await readJson(local.blobs, planKey(run.runId), RunPlan);
         if (plan === undefined)
           throw new UserError(`run ${run.runId} has no plan file`, { fix: "start it again with rlaifv run" });

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { runAccount } from "../../../shared/budget/accounts.ts";
 import { MICROS_PER_USD } from "../../../shared/budget/prices.ts";
 import { readRecord } from "../../../shared/jsonl.ts";
 import type { RunRow, ShardRow } from "../../../shared/schemas/rows.ts";
@@ -51,14 +52,14 @@ async function runDetail({ runId }: RunRow, { store }: Local): Promise<Detail> {
     const samples = Object.entries(await store.samples.count(runId, pass)).filter(([, count]) => count > 0);
     passes.push({ pass, shards: doneByStage(own), samples: Object.fromEntries(samples) });
   }
-  const ledger = await store.ledger.read(runId);
+  const ledger = await store.ledger.read(runAccount(runId));
   const usd = (micros: number | undefined) => (micros ?? 0) / MICROS_PER_USD;
   return {
     passes,
     losses: addLosses(...shards.map(({ losses }) => losses)) as Record<string, number>,
-    settledUsd: usd(ledger?.settledMicros),
-    reservedUsd: usd(ledger?.reservedMicros),
-    budgetUsd: usd(ledger?.budgetMicros),
+    settledUsd: usd(ledger?.settled),
+    reservedUsd: usd(ledger?.reserved),
+    budgetUsd: usd(ledger?.budget),
   };
 }
 
