@@ -1,5 +1,5 @@
 /** What every Ledger adapter checks before it writes, and the arithmetic of one reservation. */
-import type { Amount, Reservation } from "../../shared/ports/ledger.ts";
+import type { Amount, LedgerRow, Reservation } from "../../shared/ports/ledger.ts";
 
 /** One reservation's part in one account; `charged` of it is settled already. */
 export type HeldAmount = { account: string; amount: number; atRisk: number; charged: number };
@@ -88,11 +88,8 @@ export function spentAtMost({ amount, charged, atRisk }: HeldAmount): number {
   return Math.min(amount, charged + atRisk);
 }
 
-/** Free in an account, never below 0. All three are safe integers, and so is the difference. */
-export function missingFor(
-  amount: number,
-  { budget, reserved, settled }: Record<"budget" | "reserved" | "settled", number>,
-) {
+/** More than 0 when the account has no room for `amount`. All are safe integers, and so is the difference. */
+export function missingFor(amount: number, { budget, settled, reserved }: Omit<LedgerRow, "account">): number {
   return amount - (budget - settled - reserved);
 }
 

@@ -19,11 +19,56 @@ type Kept = { id: string; lease_until: number; open: number };
 
 export function sqliteLedger(database: DatabaseSync, write: Write): Ledger {
   const sql = ledgerStatements(database);
+  const books = sqliteBooks(sql);
+  return {
+    async open(account, budget) {
+      checkAmount(`budget of ${JSON.stringify(account)}`, budget);
+      return write(() => {
+        sql.open.run(account, budget);
+        return books.accountOf(account);
+      });
+    },
+    async read(account) {
+      const found = sql.account.get(account) as LedgerRow | undefined;
+      return found && { ...found };
+    },
+    async reserve(reservation) {
+      const held = heldBy(reservation);
+      return write(() => books.reserve(reservation, held));
+    },
+    async charge(id, spent, leaseUntil) {
+      checkSpent(spent);
+      if (leaseUntil !== undefined) checkLease(leaseUntil);
+      return write(() => books.charge(id, spent, leaseUntil));
+    },
+    async settle(id, spent) {
+      checkSpent(spent);
+      return write(() => books.settle(id, spent));
+    },
+    release: (id) =>
+      write(() => ({ outcome: books.settle(id, []).outcome === "settled" ? "released" : "already_closed" })),
+    expire: (now, prefix = "") => write(() => books.expire(now, prefix)),
+    held: async (prefix) =>
+      (sql.held.all(prefix) as Kept[]).map(({ id, lease_until }): Held => {
+        const amounts = books.heldOf(id).map(({ account, amount, charged }) => ({ account, amount, charged }));
+        return { id, leaseUntil: lease_until, amounts };
+      }),
+    prune: (prefix, before) =>
+      write(() => {
+        sql.pruneReservations.run(prefix, before);
+        return { accounts: Number(sql.pruneAccounts.run(prefix, before).changes) };
+      }),
+  };
+}
 
+type Statements = ReturnType<typeof ledgerStatements>;
+
+/** Must run inside a write. */
+function sqliteBooks(sql: Statements) {
   function accountOf(account: string): LedgerRow {
     const found = sql.account.get(account) as LedgerRow | undefined;
     if (found === undefined) throw noAccount(account);
-    return found;
+    return { ...found };
   }
 
   function reservationOf(id: string): { open: boolean; held: HeldAmount[] } {
@@ -34,26 +79,12 @@ export function sqliteLedger(database: DatabaseSync, write: Write): Ledger {
 
   const heldOf = (id: string): HeldAmount[] => sql.amounts.all(id) as HeldAmount[];
 
-  /** Settles `charged` of each amount; when closing, the rest is free again. */
-  function book(id: string, held: readonly HeldAmount[], charged: readonly number[], closing: boolean): void {
-    for (const [at, part] of held.entries()) {
-      const now = charged[at] as number;
-      const more = now - part.charged;
-      if (more > 0) sql.charge.run(now, id, at);
-      const leaving = closing ? part.amount - part.charged : more;
-      if (closing || more > 0) sql.move.run(-leaving, more, closing ? -1 : 0, part.account);
-    }
-    if (closing) sql.close.run(id);
-  }
-
   function reserve({ id, leaseUntil }: Reservation, held: readonly HeldAmount[]): Reserved {
     const known = sql.reservation.get(id) as Kept | undefined;
     if (known !== undefined) return { outcome: known.open === 1 ? "already_reserved" : "already_closed" };
-    const rows = held.map(({ account }) => accountOf(account));
-    for (const [at, { account, amount }] of held.entries()) {
-      const missing = missingFor(amount, rows[at] as LedgerRow);
-      if (missing > 0) return { outcome: "short", account, missing };
-    }
+    const parts = held.map((part) => ({ ...part, missing: missingFor(part.amount, accountOf(part.account)) }));
+    const short = parts.find(({ missing }) => missing > 0);
+    if (short !== undefined) return { outcome: "short", account: short.account, missing: short.missing };
     sql.reserve.run(id, leaseUntil);
     for (const [at, { account, amount, atRisk }] of held.entries()) {
       sql.take.run(id, at, account, amount, atRisk);
@@ -62,20 +93,44 @@ export function sqliteLedger(database: DatabaseSync, write: Write): Ledger {
     return { outcome: "reserved" };
   }
 
+  return { accountOf, heldOf, reserve, ...spending(sql, { reservationOf, heldOf }) };
+}
+
+type Reading = {
+  reservationOf: (id: string) => { open: boolean; held: HeldAmount[] };
+  heldOf: (id: string) => HeldAmount[];
+};
+
+function spending(sql: Statements, { reservationOf, heldOf }: Reading) {
   function charge(id: string, spent: readonly Amount[], leaseUntil: number | undefined) {
     const { open, held } = reservationOf(id);
     if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
     const { charged, capped } = chargedAfter(id, held, spent);
-    book(id, held, charged, false);
+    for (const [at, part] of held.entries()) {
+      const more = (charged[at] as number) - part.charged;
+      if (more === 0) continue;
+      sql.charge.run(part.charged + more, id, at);
+      sql.move.run(-more, more, 0, part.account);
+    }
     if (leaseUntil !== undefined) sql.prolong.run(leaseUntil, id);
     return { outcome: "charged", capped } as const;
+  }
+
+  /** Settles `charged` of each amount; the rest is free again. */
+  function close(id: string, held: readonly HeldAmount[], charged: readonly number[]): void {
+    for (const [at, { account, amount, charged: before }] of held.entries()) {
+      const now = charged[at] as number;
+      if (now > before) sql.charge.run(now, id, at);
+      sql.move.run(before - amount, now - before, -1, account);
+    }
+    sql.close.run(id);
   }
 
   function settle(id: string, spent: readonly Amount[]) {
     const { open, held } = reservationOf(id);
     if (!open) return { outcome: "already_closed", capped: cappedLate(id, held, spent) } as const;
     const { charged, capped } = chargedAfter(id, held, spent);
-    book(id, held, charged, true);
+    close(id, held, charged);
     return { outcome: "settled", capped } as const;
   }
 
@@ -83,52 +138,12 @@ export function sqliteLedger(database: DatabaseSync, write: Write): Ledger {
     const ids = (sql.expired.all(now, prefix) as { id: string }[]).map(({ id }) => id);
     for (const id of ids) {
       const held = heldOf(id);
-      book(id, held, held.map(spentAtMost), true);
+      close(id, held, held.map(spentAtMost));
     }
     return ids;
   }
 
-  function prune(prefix: string, before: string): { accounts: number } {
-    sql.pruneReservations.run(prefix, before);
-    return { accounts: Number(sql.pruneAccounts.run(prefix, before).changes) };
-  }
-
-  function held({ id, lease_until }: Kept): Held {
-    const amounts = heldOf(id).map(({ account, amount, charged }) => ({ account, amount, charged }));
-    return { id, leaseUntil: lease_until, amounts };
-  }
-
-  return {
-    async open(account, budget) {
-      checkAmount(`budget of ${JSON.stringify(account)}`, budget);
-      return write(() => {
-        sql.open.run(account, budget);
-        return { ...accountOf(account) };
-      });
-    },
-    async read(account) {
-      const found = sql.account.get(account) as LedgerRow | undefined;
-      return found && { ...found };
-    },
-    async reserve(reservation) {
-      const amounts = heldBy(reservation);
-      return write(() => reserve(reservation, amounts));
-    },
-    async charge(id, spent, leaseUntil) {
-      checkSpent(spent);
-      if (leaseUntil !== undefined) checkLease(leaseUntil);
-      return write(() => charge(id, spent, leaseUntil));
-    },
-    async settle(id, spent) {
-      checkSpent(spent);
-      return write(() => settle(id, spent));
-    },
-    release: (id) =>
-      write(() => ({ outcome: settle(id, []).outcome === "settled" ? "released" : "already_closed" }) as const),
-    expire: (now, prefix = "") => write(() => expire(now, prefix)),
-    held: async (prefix) => (sql.held.all(prefix) as Kept[]).map(held),
-    prune: (prefix, before) => write(() => prune(prefix, before)),
-  };
+  return { charge, settle, expire };
 }
 
 const OLD_ACCOUNTS = "account >= ?1 AND substr(account, 1, length(?1)) = ?1 AND account < ?2 AND holders = 0";
