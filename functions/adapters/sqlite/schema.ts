@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { SERVICE_TABLES } from "./service-schema.ts";
 
 /**
  * Accounts of anything countable, and reservations that take from several of them. Before, an account was a run's, and a
@@ -79,6 +80,7 @@ const MIGRATIONS = [
   CREATE INDEX reservations_open ON reservations (lease_until, reservation_id) WHERE open = 1;
   `,
   LEDGER_OF_ANYTHING,
+  SERVICE_TABLES,
 ];
 
 const REPLY_MIGRATIONS = ["CREATE TABLE replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) STRICT"];

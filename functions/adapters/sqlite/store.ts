@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { ServiceStore } from "../../../shared/ports/service-store.ts";
 import type { StateStore } from "../../../shared/ports/state-store.ts";
 import { groupCommit, type Write } from "./group-commit.ts";
 import { sqliteLedger } from "./ledger.ts";
@@ -8,13 +9,15 @@ import { sqliteReplies } from "./replies.ts";
 import { sqliteRuns } from "./runs.ts";
 import { sqliteSamples } from "./samples.ts";
 import { migrateReplies, migrateState } from "./schema.ts";
+import { sqliteService } from "./service.ts";
 import { sqliteShards } from "./shards.ts";
 
 /**
  * A StateStore whose file others may share: `database` for reading and for creating tables, `write` for writing them in
  * the same group commit. Whoever runs a transaction of their own on `database` must end it before anything is awaited.
+ * `service` lies in the same file.
  */
-export type SqliteStore = StateStore & { database: DatabaseSync; write: Write };
+export type SqliteStore = StateStore & { service: ServiceStore; database: DatabaseSync; write: Write };
 
 /**
  * Opens or creates the file (`:memory:` for none) and its folder. An acknowledged write survives a killed process and
@@ -36,6 +39,7 @@ export function openSqliteStore(path: string): SqliteStore {
     shards: sqliteShards(database, write),
     ledger: sqliteLedger(database, write),
     replies: sqliteReplies(cache, cached.write),
+    service: sqliteService(database, write),
     async close() {
       if (!database.isOpen) return;
       flush();
