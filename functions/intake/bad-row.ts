@@ -1,3 +1,5 @@
+import type { WebProblem } from "./web-error.ts";
+
 /** Why a row of a manifest cannot become a sample. Stable words: reports and tests switch on them. */
 export type BadRowCode =
   | "not_json"
@@ -12,6 +14,8 @@ export type BadRowCode =
   | "image_not_found"
   | "image_outside_folder"
   | "image_is_a_url"
+  | "image_is_a_file"
+  | `image_url.${WebProblem}`
   | "unknown_encoding"
   | "unknown_image_format"
   | "broken_image"
@@ -29,7 +33,7 @@ export type BadRow = { outcome: "bad_row"; line: number } & Problem;
 const SHOWN_CHARACTERS = 80; // our choice: one terminal line
 
 /** A value as one short line for messages; long base64 and line breaks do not flood a terminal. */
-function shorten(value: unknown): string {
+export function shorten(value: unknown): string {
   const text = (typeof value === "string" ? value : (JSON.stringify(value) ?? String(value))).replaceAll(/\s+/g, " ");
   if (text.length <= SHOWN_CHARACTERS) return text.toWellFormed();
   return `${text.slice(0, SHOWN_CHARACTERS).toWellFormed()}… (${text.length} characters)`;

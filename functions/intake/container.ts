@@ -1,4 +1,5 @@
 /** Finds out what a manifest is (by content, not by its ending) and opens its rows. */
+import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { FileRef } from "../../shared/schemas/config.ts";
@@ -46,5 +47,5 @@ export async function openContainer(ref: FileRef): Promise<Container> {
   const order = head.length >= 2 ? head.readUInt16BE(0) : 0;
   if (order === 0xfffe || order === 0xfeff) throw new ManifestError(`data.path: ${path} is UTF-16; save it as UTF-8`);
   const isArray = head.toString("utf8").trimStart().startsWith("["); // trimStart also removes a byte order mark
-  return { kind: isArray ? "array" : "jsonl", folder, rows: () => jsonRows(path, isArray) };
+  return { kind: isArray ? "array" : "jsonl", folder, rows: () => jsonRows(createReadStream(path), isArray) };
 }

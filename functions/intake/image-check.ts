@@ -1,27 +1,48 @@
 /** Is this really one whole JPEG, PNG or WebP of a sane size? Bytes decide, never the file name. */
 import sharp from "sharp";
-import { type Problem, problem } from "./bad-row.ts";
+import { type BadRowCode, type Problem, problem } from "./bad-row.ts";
+import { ascii } from "./tidied.ts";
+import type { WebProblem } from "./web-error.ts";
 
 /** Largest encoded image. Our choice: what hosted vision APIs accept for one image. */
 export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
 /** Most pixels. Our choice: 50 megapixels decode to 150 MB, and vision models see at most a few megapixels anyway. */
 const MAX_IMAGE_PIXELS = 50_000_000;
+/** Longest decoding, on one machine that does other things too. Our choice. */
+const DECODE_SECONDS = 10;
+
+/** What an image may cost before and while it is decoded. */
+export type ImageLimits = { maxBytes: number; maxPixels: number; decodeSeconds: number };
+export const IMAGE_LIMITS: ImageLimits = {
+  maxBytes: MAX_IMAGE_BYTES,
+  maxPixels: MAX_IMAGE_PIXELS,
+  decodeSeconds: DECODE_SECONDS,
+};
 
 export type ImageFormat = "jpeg" | "png" | "webp";
 export const EXTENSION_OF: Record<ImageFormat, string> = { jpeg: "jpg", png: "png", webp: "webp" };
 
 /** `width` and `height` are those a viewer sees: after the EXIF orientation. */
 export type CheckedImage = { outcome: "image"; format: ImageFormat; width: number; height: number };
+/** Why an image is not taken. */
+export type ImageRefusal = { outcome: "refused"; code: ImageCode; reason: string; fix: string };
+type ImageCode = Extract<
+  BadRowCode,
+  | "unknown_encoding"
+  | "unknown_image_format"
+  | "broken_image"
+  | "image_too_large"
+  | "animated_image"
+  | "image_not_found"
+  | "image_is_a_url"
+  | `image_url.${WebProblem}`
+>;
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const ACCEPTED = "Convert it to JPEG, PNG or WebP.";
+export const ACCEPTED = "Convert it to JPEG, PNG or WebP.";
 
 function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
   return signature.every((byte, index) => bytes[index] === byte);
-}
-
-function ascii(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
 }
 
 /** The accepted format these bytes begin with, or undefined. */
@@ -46,51 +67,75 @@ function nameForeignContent(bytes: Uint8Array): string {
   return "the first bytes are those of no known image";
 }
 
-/** Decodes the whole image to a thumbnail: cheap in memory, and every missing or damaged part shows. */
-async function decodeFully(bytes: Uint8Array): Promise<void> {
-  const options = { failOn: "error", limitInputPixels: MAX_IMAGE_PIXELS, sequentialRead: true } as const;
-  await sharp(bytes, options).resize(32, 32, { fit: "fill" }).raw().toBuffer();
+export function refusal(code: ImageRefusal["code"], reason: string, fix: string): ImageRefusal {
+  return { outcome: "refused", code, reason, fix };
 }
 
-/** Checks size, first bytes, pixels and that the image decodes to its end. `field` and `shown` go into the problem. */
-export async function checkImage(bytes: Uint8Array, field: string, shown: string): Promise<CheckedImage | Problem> {
-  const at = [field, shown] as const;
-  if (bytes.length > MAX_IMAGE_BYTES) return tooManyBytes(bytes.length, field, shown);
+/** Undefined when the size is fine. Asked before anything is read or decoded. */
+export function tooManyBytes(bytes: number, limits = IMAGE_LIMITS): ImageRefusal | undefined {
+  if (bytes <= limits.maxBytes) return undefined;
+  const reason = `${(bytes / 1e6).toFixed(1)} MB are more than ${limits.maxBytes / 1024 / 1024} MiB`;
+  return refusal("image_too_large", reason, "Compress or scale it down.");
+}
+
+/** The format, or a refusal that names what the bytes really are. */
+export function formatOf(bytes: Uint8Array): { outcome: "format"; format: ImageFormat } | ImageRefusal {
   const format = sniffFormat(bytes);
-  if (format === undefined)
-    return problem("unknown_image_format", at, `not a JPEG, PNG or WebP: ${nameForeignContent(bytes)}`, ACCEPTED);
+  if (format !== undefined) return { outcome: "format", format };
+  return refusal("unknown_image_format", `not a JPEG, PNG or WebP: ${nameForeignContent(bytes)}`, ACCEPTED);
+}
+
+export function broken(format: ImageFormat, detail: string): ImageRefusal {
+  const reason = `a ${format} that does not decode to its end (${detail})`;
+  return refusal("broken_image", reason, "Get the file again or leave the row out.");
+}
+
+export function animated(frames: number): ImageRefusal {
+  const reason = `an animation of ${frames} frames is not one image`;
+  return refusal("animated_image", reason, "Take one frame as JPEG, PNG or WebP.");
+}
+
+/** The first line of what a decoder said. */
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+}
+
+/** Decodes the whole image to a thumbnail: cheap in memory, and every missing or damaged part shows. */
+async function decodeFully(bytes: Uint8Array, { maxPixels, decodeSeconds }: ImageLimits): Promise<void> {
+  const options = { failOn: "error", limitInputPixels: maxPixels, sequentialRead: true } as const;
+  await sharp(bytes, options).resize(32, 32, { fit: "fill" }).timeout({ seconds: decodeSeconds }).raw().toBuffer();
+}
+
+/** Size by the header first, then the whole picture. */
+export async function inspect(
+  bytes: Uint8Array,
+  format: ImageFormat,
+  limits: ImageLimits,
+): Promise<CheckedImage | ImageRefusal> {
   try {
-    const { width, height, pages, autoOrient } = await sharp(bytes, {
-      failOn: "error",
-      limitInputPixels: false,
-    }).metadata();
-    if (width * height > MAX_IMAGE_PIXELS) {
-      const reason = `${width} × ${height} pixels are more than ${MAX_IMAGE_PIXELS / 1e6} million`;
-      return problem("image_too_large", at, reason, "Scale it down.");
+    const header = await sharp(bytes, { failOn: "error", limitInputPixels: false }).metadata();
+    const { width, height, pages = 1, autoOrient } = header;
+    if (width * height > limits.maxPixels) {
+      const reason = `${width} × ${height} pixels are more than ${limits.maxPixels / 1e6} million`;
+      return refusal("image_too_large", reason, "Scale it down.");
     }
-    if ((pages ?? 1) > 1) {
-      return problem(
-        "animated_image",
-        at,
-        `an animation of ${pages} frames is not one image`,
-        "Take one frame as JPEG, PNG or WebP.",
-      );
-    }
-    await decodeFully(bytes);
+    if (pages > 1) return animated(pages);
+    await decodeFully(bytes, limits);
     return { outcome: "image", format, width: autoOrient.width, height: autoOrient.height };
   } catch (error) {
-    const detail = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return problem(
-      "broken_image",
-      at,
-      `a ${format} that does not decode to its end (${detail})`,
-      "Get the file again or leave the row out.",
-    );
+    return broken(format, firstLine(error));
   }
 }
 
-/** The problem of an image with too many encoded bytes; also used before such a file is read. */
-export function tooManyBytes(bytes: number, field: string, shown: string): Problem {
-  const reason = `${(bytes / 1e6).toFixed(1)} MB are more than ${MAX_IMAGE_BYTES / 1024 / 1024} MiB`;
-  return problem("image_too_large", [field, shown], reason, "Compress or scale it down.");
+/** Whether bytes are an image that would be taken. `field` and `shown` go into the problem. */
+export async function checkImage(bytes: Uint8Array, field: string, shown: string): Promise<CheckedImage | Problem> {
+  const format = formatOf(bytes);
+  const refused = tooManyBytes(bytes.length) ?? format;
+  const checked = refused.outcome === "format" ? await inspect(bytes, refused.format, IMAGE_LIMITS) : refused;
+  return checked.outcome === "refused" ? refusedRow(checked, field, shown) : checked;
+}
+
+/** A refusal as the problem of a row's field. */
+export function refusedRow({ code, reason, fix }: ImageRefusal, field: string, shown: string): Problem {
+  return problem(code, [field, shown], reason, fix);
 }

@@ -1,12 +1,23 @@
-/** Rows of a JSONL file, or of one JSON array (RLAIF-V writes arrays into .jsonl files too, rlaifv-spec §1.1). */
-import { createReadStream } from "node:fs";
+/** Rows of JSON lines, or of one JSON array (RLAIF-V writes arrays into .jsonl files too, rlaifv-spec §1.1). */
 import { type Problem, problem } from "./bad-row.ts";
 import type { RawRow } from "./raw-row.ts";
 import { arraySegments, isBlank, lineSegments, MAX_ROW_BYTES, type Segment } from "./segments.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function parseText(bytes: Uint8Array): { kind: "row"; row: unknown } | { kind: "problem"; problem: Problem } {
+type Parsed = { kind: "row"; row: unknown } | { kind: "problem"; problem: Problem };
+
+/** The value of one JSON text. */
+export function parseText(text: string): Parsed {
+  try {
+    return { kind: "row", row: JSON.parse(text) };
+  } catch (error) {
+    const reason = `not JSON (${(error as Error).message.slice(0, 120)})`;
+    return { kind: "problem", problem: problem("not_json", ["row", text], reason, "Write one JSON object per line.") };
+  }
+}
+
+function parseBytes(bytes: Uint8Array): Parsed {
   let text: string;
   try {
     text = utf8.decode(bytes);
@@ -17,17 +28,12 @@ function parseText(bytes: Uint8Array): { kind: "row"; row: unknown } | { kind: "
       problem: problem("not_utf8", ["row", shown], "the row is not UTF-8", "Save the file as UTF-8."),
     };
   }
-  try {
-    return { kind: "row", row: JSON.parse(text) };
-  } catch (error) {
-    const reason = `not JSON (${(error as Error).message.slice(0, 120)})`;
-    return { kind: "problem", problem: problem("not_json", ["row", text], reason, "Write one JSON object per line.") };
-  }
+  return parseText(text);
 }
 
 function parseSegment(segment: Segment): RawRow {
   const { line } = segment;
-  if (segment.kind === "text") return { line, ...parseText(segment.bytes) };
+  if (segment.kind === "text") return { line, ...parseBytes(segment.bytes) };
   if (segment.kind === "unclosed") {
     const fix = "The file was cut; write it again.";
     return {
@@ -41,9 +47,8 @@ function parseSegment(segment: Segment): RawRow {
   return { line, kind: "problem", problem: problem("row_too_long", ["row", ""], reason, fix) };
 }
 
-/** Rows of a JSON file in order; blank lines are passed over. `isArray` says which of the two containers it is. */
-export async function* jsonRows(path: string, isArray: boolean): AsyncGenerator<RawRow> {
-  const chunks = createReadStream(path) as AsyncIterable<Uint8Array>;
+/** Rows of a JSON text in order; blank lines are passed over. `isArray` says which of the two containers it is. */
+export async function* jsonRows(chunks: AsyncIterable<Uint8Array>, isArray: boolean): AsyncGenerator<RawRow> {
   for await (const segment of isArray ? arraySegments(chunks) : lineSegments(chunks)) {
     if (segment.kind !== "text" || !isBlank(segment.bytes)) yield parseSegment(segment);
   }

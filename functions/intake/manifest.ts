@@ -1,24 +1,19 @@
 /**
- * Reads a manifest into checked samples. The images' original bytes go to the BlobStore under their SHA-256, so that
- * exports are byte-equal; a bad row is reported with its place, field, reason and way out, and the others go on.
+ * Reads a manifest into checked samples. The images go to the BlobStore as they were accepted, clean ones byte for byte; a
+ * bad row is reported with its place, field, reason and way out, and the others go on.
  */
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
-import { sampleIdOf } from "../../shared/ids.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { FileRef } from "../../shared/schemas/config.ts";
-import type { Submitted } from "../../shared/schemas/sample.ts";
-import { type BadRow, type Problem, problem } from "./bad-row.ts";
+import type { BadRow } from "./bad-row.ts";
+import { checkRows, type ImageDoor, type ManifestRow } from "./check-rows.ts";
 import { type Container, openContainer } from "./container.ts";
-import { type CheckedImage, checkImage, EXTENSION_OF } from "./image-check.ts";
+import { refusedRow } from "./image-check.ts";
 import type { PathRules } from "./image-path.ts";
-import { type LoadedImage, loadImage } from "./image-source.ts";
-import { mapInOrder } from "./in-order.ts";
-import { ManifestError, type RawRow } from "./raw-row.ts";
-import { type Draft, readRecord } from "./record.ts";
-
-/** One row's ending. `line` counts from 1. */
-export type ManifestRow = { outcome: "sample"; line: number; sample: Submitted } | BadRow;
+import { loadImage } from "./image-source.ts";
+import { imageKeeper } from "./kept-images.ts";
+import { ManifestError } from "./raw-row.ts";
 
 export type ReadManifestOptions = {
   blobs: Pick<BlobStore, "writeContent">;
@@ -49,116 +44,28 @@ export class ManifestRejected extends ManifestError {
   }
 }
 
-/** What reading one manifest needs beside the rows. */
-type Reading = {
-  rules: PathRules;
-  fallbackQuestion: string | undefined;
-  /** Called once for the bytes of every good image. */
-  keep: (bytes: Uint8Array) => Promise<unknown>;
-  /** Good images by SHA-256: many questions about one image decode and store it once. */
-  known: Map<string, CheckedImage>;
-};
-type Checked = { line: number; draft: Draft; image: Submitted["image"] } | BadRow;
-
-function badRow(line: number, what: Problem): BadRow {
-  return { outcome: "bad_row", line, ...what };
-}
-
-/** Checks and keeps an image that was not met before. */
-async function meetImage(
-  sha256: string,
-  { bytes, name }: LoadedImage,
-  field: string,
-  { keep, known }: Reading,
-): Promise<CheckedImage | Problem> {
-  const met = known.get(sha256);
-  if (met) return met;
-  const checked = await checkImage(bytes, field, name ?? "(inline)");
-  if ("code" in checked) return checked;
-  await keep(bytes);
-  known.set(sha256, checked);
-  return checked;
-}
-
-async function checkRow(raw: RawRow, reading: Reading): Promise<Checked> {
-  const { line } = raw;
-  if (raw.kind === "problem") return badRow(line, raw.problem);
-  const draft = readRecord(raw.row, reading.fallbackQuestion);
-  if ("code" in draft) return badRow(line, draft);
-  const loaded = await loadImage(draft.image, reading.rules);
-  if ("code" in loaded) return badRow(line, loaded);
-  const sha256 = createHash("sha256").update(loaded.bytes).digest("hex");
-  const met = await meetImage(sha256, loaded, draft.image.field, reading);
-  if ("code" in met) return badRow(line, met);
-  const path = loaded.name ?? `${sha256}.${EXTENSION_OF[met.format]}`;
-  return { line, draft: withoutImage(draft), image: { sha256, path, width: met.width, height: met.height } };
-}
-
-/** Lets go of inline bytes, which would otherwise live as long as the row waits for its turn. */
-function withoutImage(draft: Draft): Draft {
-  return { ...draft, image: { kind: "text", field: draft.image.field, text: "" } };
-}
-
-/** Turns checked rows into samples one after the other and tells repetitions apart; remembers ids only. */
-class Assembler {
-  readonly #lineOfId = new Map<string, number>();
-  readonly #lineOfSample = new Map<string, number>();
-
-  /** Undefined for a further pair of a sample that is already there. */
-  assemble(checked: Checked): ManifestRow | undefined {
-    if ("outcome" in checked) return checked;
-    const { line, draft, image } = checked;
-    const sampleId = sampleIdOf({ imageSha256: image.sha256, question: draft.question, row: draft.id });
-    const first = this.#lineOfSample.get(sampleId);
-    if (first !== undefined && draft.isPair) return undefined;
-    const repeated = this.#repetition(draft, first);
-    if (repeated) return badRow(line, repeated);
-    if (draft.id !== undefined) this.#lineOfId.set(draft.id, line);
-    this.#lineOfSample.set(sampleId, line);
-    const reference = draft.reference === undefined ? {} : { reference: draft.reference };
-    return {
-      outcome: "sample",
-      line,
-      sample: { sampleId, image, question: draft.question, ...reference, metadata: draft.metadata },
-    };
-  }
-
-  #repetition(draft: Draft, firstLine: number | undefined): Problem | undefined {
-    const sameId = draft.id === undefined ? undefined : this.#lineOfId.get(draft.id);
-    if (sameId !== undefined && !draft.isPair) {
-      return problem(
-        "duplicate_id",
-        ["id", draft.id],
-        `line ${sameId} has the same id`,
-        "Give every row an id of its own.",
-      );
-    }
-    if (firstLine === undefined) return undefined;
-    const fix = "Leave the row out, or give it an id if it is meant twice.";
-    return problem(
-      "duplicate_question",
-      ["question", draft.question],
-      `line ${firstLine} asks the same about the same image`,
-      fix,
-    );
-  }
-}
-
 async function* readRows(
   container: Container,
   ref: FileRef,
   options: ReadManifestOptions,
-  keep: Reading["keep"],
+  keep: (bytes: Uint8Array) => Promise<unknown>,
 ): AsyncGenerator<ManifestRow> {
   const { folder } = container;
-  const rules = { folder, root: resolve(options.root ?? folder), confined: options.confined ?? false };
-  const reading = { rules, fallbackQuestion: ref.question, keep, known: new Map<string, CheckedImage>() };
-  const assembler = new Assembler();
-  const limit = options.concurrency ?? CONCURRENCY;
-  for await (const checked of mapInOrder(container.rows(), limit, (raw) => checkRow(raw, reading))) {
-    const row = assembler.assemble(checked);
-    if (row) yield row;
-  }
+  const paths = { folder, root: resolve(options.root ?? folder), confined: options.confined ?? false };
+  const concurrency = options.concurrency ?? CONCURRENCY;
+  yield* checkRows(container.rows(), { door: fileDoor(paths, keep), fallbackQuestion: ref.question, concurrency });
+}
+
+/** Opens what stands in the row itself, and files as the rules allow. */
+function fileDoor(paths: PathRules, keep: (bytes: Uint8Array) => Promise<unknown>): ImageDoor {
+  const keeper = imageKeeper(keep);
+  return async (source) => {
+    const loaded = await loadImage(source, paths);
+    if ("code" in loaded) return loaded;
+    const image = await keeper(loaded.bytes);
+    if (image.outcome === "refused") return refusedRow(image, source.field, loaded.name ?? "(inline)");
+    return { outcome: "opened", image, name: loaded.name };
+  };
 }
 
 /** Reads everything once without keeping anything, and throws when a row is bad. */

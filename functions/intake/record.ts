@@ -63,11 +63,13 @@ function fromTrl(fields: Fields): Fields {
 
 /** `image` as an object: `{bytes, path}` of a parquet column, `{sha256, path, file}` of this project's pairs. */
 function imageFromObject(image: Fields, imagePath: unknown): ImageSource | undefined {
-  const { bytes, path, file } = image;
+  const { bytes, path, file, sha256: id } = image;
+  const sha256 = isFilled(id) ? id : undefined;
   const name = [imagePath, path].find(isFilled);
   if (bytes instanceof Uint8Array) return { kind: "bytes", field: "image", bytes, name };
-  if (isFilled(file)) return { kind: "text", field: "image.file", text: file, name };
-  return isFilled(path) ? { kind: "text", field: "image.path", text: path, name } : undefined;
+  if (isFilled(file)) return { kind: "text", field: "image.file", text: file, name, sha256 };
+  if (isFilled(path)) return { kind: "text", field: "image.path", text: path, name, sha256 };
+  return sha256 === undefined ? undefined : { kind: "text", field: "image.sha256", text: sha256 };
 }
 
 /** Where the image is, by RLAIF-V's precedence: `image`, then `image_path`, then `metainfos.image_path` (rlaifv-spec §1.1). */

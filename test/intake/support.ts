@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import sharp from "sharp";
 import type { BadRow } from "../../functions/intake/bad-row.ts";
 import { type ReadManifestOptions, readManifest } from "../../functions/intake/manifest.ts";
-import type { DataRef } from "../../shared/schemas/config.ts";
+import type { FileRef } from "../../shared/schemas/config.ts";
 import type { Submitted } from "../../shared/schemas/sample.ts";
 
 export type Stored = { blobs: ReadManifestOptions["blobs"]; bytesOf: Map<string, Uint8Array> };
@@ -59,7 +59,7 @@ export function lines(rows: readonly unknown[]): string {
 export type Read = { samples: Submitted[]; bad: BadRow[]; bytesOf: Map<string, Uint8Array> };
 
 /** Reads a whole manifest. */
-export async function readAll(ref: DataRef, options: Partial<ReadManifestOptions> = {}): Promise<Read> {
+export async function readAll(ref: FileRef, options: Partial<ReadManifestOptions> = {}): Promise<Read> {
   const { blobs, bytesOf } = hashStore();
   const read: Read = { samples: [], bad: [], bytesOf };
   for await (const row of readManifest(ref, { blobs, ...options })) {
