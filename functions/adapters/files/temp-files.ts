@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 
 /** `~` is not allowed in keys: no blob can have this name. One folder for all, so that cleaning need not walk the tree. */
@@ -9,7 +10,8 @@ const ABANDONED_AFTER_MS = 3_600_000;
 
 export type TempFiles = { nextPath(): string };
 
-let written = 0;
+/** Counted for each thread in a range of its own: threads are of one process, and so of one owner. */
+let written = threadId * 2 ** 32;
 
 /** Makes the folder for half-written files, and removes what killed processes have left in it. */
 export async function openTempFiles(root: string): Promise<TempFiles> {
