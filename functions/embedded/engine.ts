@@ -1,12 +1,13 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { ChatDelta, Engine, EngineInfo } from "../../shared/ports/engine.ts";
 import type { BatchLine, ChatBody, ChatCompletion, ChatReply } from "../../shared/schemas/chat.ts";
 import { completionOf, wordTokens } from "./engine/completion.ts";
-import { type Model, modelShelf, type SkillModel } from "./engine/models.ts";
+import { type LoadedModel, type Model, modelShelf, type SkillModel } from "./engine/models.ts";
 import { pictureReader } from "./engine/pictures.ts";
-import { eachAsItEnds, pushQueue } from "./engine/queue.ts";
+import { eachAsItEnds } from "./engine/queue.ts";
 import { BadRequest, lastTurn } from "./engine/request.ts";
-import { type Seen, seeingModels } from "./engine/seeing.ts";
+import { seeingModels } from "./engine/seeing.ts";
 import { answerSeeing, completedReply, failedReply, type Send, seeLines } from "./engine/seeing-batch.ts";
 import { divideReply, questionReply } from "./engine/skills.ts";
 
@@ -35,16 +36,14 @@ export function openEmbeddedEngine({ blobs }: { blobs: Pick<BlobStore, "read"> }
     signal: AbortSignal,
     send: Send,
   ): Promise<void> {
-    let model: Model;
-    try {
-      model = await find(name);
-    } catch (error) {
-      for (const line of lines) send(failedReply(line, new BadRequest("model_not_found", (error as Error).message)));
-      return;
-    }
-    if (isSkill(model)) for (const line of lines) send(skillReply(model, line));
+    const model = await findOrRefuse(name);
+    if (model instanceof BadRequest) for (const line of lines) send(failedReply(line, model));
+    else if (isSkill(model)) await answerByRule(model, lines, signal, send);
     else await answerSeeing({ pictures, seeing, signal }, model, lines, send);
   }
+
+  const findOrRefuse = (name: string): Promise<Model | BadRequest> =>
+    find(name).catch((error: Error) => new BadRequest("model_not_found", error.message));
 
   async function* run(lines: readonly BatchLine[], signal: AbortSignal): AsyncGenerator<ChatReply> {
     const byModel = Map.groupBy(lines, ({ body }) => body.model);
@@ -54,28 +53,30 @@ export function openEmbeddedEngine({ blobs }: { blobs: Pick<BlobStore, "read"> }
   }
 
   async function* stream(body: ChatBody, signal: AbortSignal): AsyncGenerator<ChatDelta> {
-    const model = await find(body.model);
-    if (isSkill(model)) {
-      yield* deltasOf(skillCompletion(model, body), true);
-      return;
-    }
+    const model = await findOrRefuse(body.model);
+    if (model instanceof BadRequest) throw model;
+    if (isSkill(model)) yield* deltasOf(skillCompletion(model, body), true);
+    else yield* eachAsItEnds<ChatDelta>(signal, (send, wanted) => writeLive(model, body, wanted, send));
+  }
+
+  async function writeLive(
+    model: LoadedModel,
+    body: ChatBody,
+    signal: AbortSignal,
+    send: (delta: ChatDelta) => void,
+  ): Promise<void> {
     const line: BatchLine = { custom_id: "stream", method: "POST", url: "/v1/chat/completions", body };
-    const [chat] = await seeLines(pictures, model, [line], throwFailure);
-    const queue = pushQueue<ChatDelta>();
-    const write = (seen: Seen, onText?: (choice: number, text: string) => void) =>
-      seeing.writeOne(model, seen, { signal, ...(onText ? { onText } : {}) });
+    const [chat] = await seeLines({ pictures, signal }, model, [line], throwFailure);
     let sent = false;
     const onText = (choice: number, text: string) => {
       if (text === "") return;
       sent = true;
-      queue.push({ kind: "text", choice, text });
+      send({ kind: "text", choice, text });
     };
     // A stop text may be cut off the end, so such an answer is sent when it is whole.
-    write(chat!.seen, body.stop === undefined ? onText : undefined).then((completion) => {
-      for (const delta of deltasOf(completion, !sent)) queue.push(delta);
-      queue.end();
-    }, queue.fail);
-    yield* queue.items(signal);
+    const live = body.stop === undefined ? { signal, onText } : { signal };
+    const completion = await seeing.writeOne(model, chat!.seen, live);
+    for (const delta of deltasOf(completion, !sent)) send(delta);
   }
 
   return { describe, run, stream };
@@ -93,6 +94,22 @@ function skillCompletion({ role }: SkillModel, body: ChatBody): ChatCompletion {
   const schema = body.response_format?.json_schema.schema;
   const answer = role === "divider" ? divideReply(text, schema) : questionReply(text, schema);
   return completionOf(body, wordTokens(text), [{ text: answer, reason: "stop", tokens: wordTokens(answer) }]);
+}
+
+/** So many at a time, then other work has its turn: our choice, a fraction of a sampling step. */
+const RULES_A_TURN = 32;
+
+async function answerByRule(
+  model: SkillModel,
+  lines: readonly BatchLine[],
+  signal: AbortSignal,
+  send: Send,
+): Promise<void> {
+  for (let start = 0; start < lines.length; start += RULES_A_TURN) {
+    for (const line of lines.slice(start, start + RULES_A_TURN)) send(skillReply(model, line));
+    await nextTurn();
+    signal.throwIfAborted();
+  }
 }
 
 function skillReply(model: SkillModel, line: BatchLine): ChatReply {

@@ -87,11 +87,8 @@ export function pictureReader(blobs: Pick<BlobStore, "read">) {
   }
 
   /** What the text blocks of a model make of image tokens. */
-  const prefix = async (
-    model: LoadedModel,
-    images: readonly ImageTokens[],
-    signal: AbortSignal,
-  ): Promise<Prefix[]> => (await prefixes()).read(model.weights, images, signal);
+  const prefix = async (model: LoadedModel, images: readonly ImageTokens[], signal: AbortSignal): Promise<Prefix[]> =>
+    (await prefixes()).read(model.weights, images, signal);
 
   return { read, prefix };
 }

@@ -54,7 +54,7 @@ export function pushQueue<T>() {
 
 /**
  * What `work` sends, each item as soon as it is sent; ends with the work, throws what it throws. The signal that the work
- * gets is also raised when nobody takes the items any more.
+ * gets is also raised when nobody takes the items any more; the iteration then ends when the work has stopped.
  */
 export async function* eachAsItEnds<T>(
   signal: AbortSignal,
@@ -62,11 +62,13 @@ export async function* eachAsItEnds<T>(
 ): AsyncGenerator<T> {
   const queue = pushQueue<T>();
   const left = new AbortController();
+  let working: Promise<void> | undefined;
   try {
     if (signal.aborted) return;
-    work(queue.push, AbortSignal.any([signal, left.signal])).then(queue.end, queue.fail);
+    working = work(queue.push, AbortSignal.any([signal, left.signal])).then(queue.end, queue.fail);
     yield* queue.items(signal);
   } finally {
     left.abort();
+    await working;
   }
 }

@@ -1,11 +1,11 @@
-import type { ChatBody } from "../../../shared/schemas/chat.ts";
+import type { ChatBody, RequestFailure } from "../../../shared/schemas/chat.ts";
 
-/** A request that cannot be answered; the message names the field and the way out. */
+/** A request that cannot be answered, now or later; the message names the field and the way out. */
 export class BadRequest extends Error {
-  readonly code: string;
+  readonly failure: RequestFailure;
   constructor(code: string, message: string) {
     super(message);
-    this.code = code;
+    this.failure = { code, message, retryable: false };
   }
 }
 

@@ -21,8 +21,7 @@ export const completedReply = (line: BatchLine, completion: ChatCompletion): Cha
 /** A bad request is a reply; anything else is a defect of the engine and ends the batch. */
 export function failedReply(line: BatchLine, error: unknown): ChatReply {
   if (!(error instanceof BadRequest)) throw error;
-  const failure = { code: error.code, message: error.message, retryable: false };
-  return { outcome: "failed", custom_id: line.custom_id, failure };
+  return { outcome: "failed", custom_id: line.custom_id, failure: error.failure };
 }
 
 /** The lines that name one picture, with its URL; the others are answered with what is wrong. */
