@@ -7,6 +7,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
 import { initCommand } from "./commands/init.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { modelsCommand } from "./commands/models.ts";
 import { pairsCommand } from "./commands/pairs.ts";
 import { resumeCommand } from "./commands/resume.ts";
@@ -30,6 +31,7 @@ const COMMANDS = [
   modelsCommand,
   doctorCommand,
   serveEngineCommand,
+  keysCommand,
 ];
 
 export function buildProgram(): Command {
