@@ -59,6 +59,8 @@ function nameForeignContent(bytes: Uint8Array): string {
   const head = ascii(bytes, 0, 64).trimStart().toLowerCase();
   if (head.startsWith("gif8")) return "this is a GIF";
   if (head.startsWith("bm")) return "this is a BMP";
+  if (head.startsWith("%pdf")) return "this is a PDF";
+  if (head.startsWith("pk")) return "this is a ZIP archive";
   if (startsWith(bytes, [0x49, 0x49, 0x2a, 0x00]) || startsWith(bytes, [0x4d, 0x4d, 0x00, 0x2a]))
     return "this is a TIFF";
   if (ascii(bytes, 4, 8) === "ftyp") return "this is HEIC, AVIF or video";

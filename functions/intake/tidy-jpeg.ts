@@ -3,6 +3,8 @@ import { ascii, Pieces, type Tidied } from "./tidied.ts";
 
 const [SOI_BYTES, SOS, EOI, COM] = [2, 0xda, 0xd9, 0xfe];
 const [APP0, APP1, APP2, APP13, APP14, APP15] = [0xe0, 0xe1, 0xe2, 0xed, 0xee, 0xef];
+/** Every scan of a progressive JPEG passes over the whole picture. Our choice: encoders write about ten. */
+const MAX_SCANS = 64;
 const JFIF_BYTES = 18; // marker, length and the 14 fixed bytes; a thumbnail follows
 
 /** Application segments that belong to the picture: size and colours. */
@@ -71,15 +73,17 @@ export function tidyJpeg(given: Uint8Array): Tidied {
   const pieces = new Pieces();
   pieces.keep(bytes.subarray(0, SOI_BYTES));
   let at = SOI_BYTES;
-  for (;;) {
+  for (let scans = 0; scans <= MAX_SCANS; ) {
     const segment = segmentAt(bytes, at);
     if (segment === undefined) return { outcome: "unclear" };
     const { marker, end, next } = segment;
     if (marker === EOI) return ended(bytes, end, pieces);
+    if (marker === SOS) scans += 1;
     keepSegment(pieces, marker, bytes.subarray(at, end));
     pieces.keep(bytes.subarray(end, next));
     at = next;
   }
+  return { outcome: "broken", reason: `it has more than ${MAX_SCANS} scans` };
 }
 
 function ended(bytes: Buffer, end: number, pieces: Pieces): Tidied {
