@@ -22,38 +22,46 @@ export type Answers = {
   cached: number;
 };
 
+/** Sees to the money of fresh replies while they come. */
+export type Meter = {
+  /** Before requests are asked that the cache does not answer; an exception refuses them. */
+  begin(requests: readonly ChatRequest[]): Promise<void>;
+  /** Each reply as it comes, failed ones too. */
+  count(target: Target, reply: ChatReply): void;
+  /** Books what was counted so far: with every group of replies that is cached. */
+  flush(): Promise<void>;
+};
+
 export type AnswerDeps = {
   models: (target: Target) => BoundModel;
   cache: ReplyCache;
   signal: AbortSignal;
   onReplies: (count: number, cached: number) => void;
+  /** Left out: nobody pays. */
+  meter?: Meter;
 };
 
-/** Replies reach the cache in groups of this size: what a crash can cost. Our choice. */
-const CACHE_GROUP = 64;
+/** Replies of one target reach the cache, and their cost the meter's books, in groups of this size: what a crash can cost. Our choice. */
+export const CACHE_GROUP = 64;
 
-type Asked = { line: BatchLine; key: string };
+type Asked = { request: ChatRequest; target: Target; line: BatchLine; key: string };
 
 /**
  * One reply for every request. Completed replies are cached as they come, so that a run that was killed asks nothing
  * twice; failed ones are not, so that they are asked again. An aborted signal is thrown.
  */
 export async function answer(requests: readonly ChatRequest[], deps: AnswerDeps): Promise<Answers> {
-  const asked = requests.map((request) => ({
-    target: request.target,
-    ...lineOf(request, deps.models(request.target)),
-  }));
+  const asked = requests.map((request) => askedOf(request, deps.models(request.target)));
   const replies = await cachedReplies(asked, deps.cache);
   const cached = replies.size;
   if (cached > 0) deps.onReplies(cached, cached);
   const usage = new Map<Target, Usage>();
-  const open = Map.groupBy(
-    asked.filter(({ line }) => !replies.has(line.custom_id)),
-    ({ target }) => target,
-  );
+  const missing = asked.filter(({ line }) => !replies.has(line.custom_id));
+  if (missing.length > 0) await deps.meter?.begin(missing.map(({ request }) => request));
+  const open = Map.groupBy(missing, ({ target }) => target);
   await Promise.all(
     [...open].map(async ([target, items]) => {
-      for await (const reply of freshReplies(items, deps.models(target).engine, deps)) {
+      for await (const reply of freshReplies({ target, items }, deps)) {
         replies.set(reply.custom_id, reply);
         if (reply.outcome === "completed") {
           usage.set(target, addUsage(usage.get(target) ?? NO_USAGE, reply.completion.usage ?? NO_USAGE));
@@ -65,9 +73,11 @@ export async function answer(requests: readonly ChatRequest[], deps: AnswerDeps)
   return { replies, usage, cached };
 }
 
-function lineOf(request: ChatRequest, bound: BoundModel): Asked {
+function askedOf(request: ChatRequest, bound: BoundModel): Asked {
   const body = { ...request.body, model: bound.model };
   return {
+    request,
+    target: request.target,
     line: { custom_id: request.custom_id, method: "POST", url: "/v1/chat/completions", body },
     key: sha256Hex(JSON.stringify([bound.revision, body])), // stages build a body's fields always in the same order
   };
@@ -85,13 +95,17 @@ async function cachedReplies(asked: readonly Asked[], cache: ReplyCache): Promis
   return replies;
 }
 
-async function* freshReplies(items: readonly Asked[], engine: Engine, deps: AnswerDeps): AsyncGenerator<ChatReply> {
+async function* freshReplies(
+  { target, items }: { target: Target; items: readonly Asked[] },
+  deps: AnswerDeps,
+): AsyncGenerator<ChatReply> {
+  const { engine } = deps.models(target);
   const keys = new Map(items.map(({ line, key }) => [line.custom_id, key]));
   let group: { key: string; reply: string }[] = [];
   const flush = async () => {
     const entries = group;
     group = [];
-    if (entries.length > 0) await deps.cache.putMany(entries);
+    if (entries.length > 0) await Promise.all([deps.cache.putMany(entries), deps.meter?.flush()]);
   };
   try {
     for await (const reply of engine.run(
@@ -102,6 +116,7 @@ async function* freshReplies(items: readonly Asked[], engine: Engine, deps: Answ
       if (key === undefined)
         throw new Error(`the engine answered ${reply.custom_id}, which was not asked or was answered before`);
       keys.delete(reply.custom_id);
+      deps.meter?.count(target, reply);
       if (reply.outcome === "completed") group.push({ key, reply: JSON.stringify(reply.completion) });
       if (group.length >= CACHE_GROUP) await flush();
       deps.onReplies(1, 0);

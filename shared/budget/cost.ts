@@ -14,17 +14,25 @@ export function costMicros(model: ModelRef, used: { usage: Usage; seconds: numbe
   );
 }
 
-/** Tokens one image may cost in a prompt: the most a tiled encoder makes of it (InternVL-class, 12 tiles of 256 + 1). Our choice of bound. */
+/** InternVL-class tiling: 12 tiles and a thumbnail of 256 tokens each, whatever the image's size; LLaVA-1.5 and -NeXT stay below. */
 export const IMAGE_TOKENS_BOUND = 3328;
-/** Fewer bytes a token than ordinary English has (about four). Our choice; scripts with less than two bytes a token, and a
- * server's own chat template, can pass it. */
-const BYTES_PER_TOKEN = 2;
+/** A token of a text stands for at least one byte of UTF-8: byte-level vocabularies end there (GPT-2's BPE, SentencePiece with byte fallback). */
+const BYTES_PER_TOKEN = 1;
 
-/** Upper bound of the tokens of one request. */
-export function tokenBound(request: { promptBytes: number; images: number; maxTokens: number; n: number }): Usage {
-  const prompt = Math.ceil(request.promptBytes / BYTES_PER_TOKEN) + request.images * IMAGE_TOKENS_BOUND;
-  const completion = request.maxTokens * request.n;
-  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+export type BoundedRequest = {
+  promptBytes: number;
+  images: number;
+  /** Of all images; where their sizes are unknown, IMAGE_TOKENS_BOUND each. */
+  imageTokens?: number;
+  maxTokens: number;
+  n: number;
+};
+
+/** Upper bound of one request's usage. The prompt counts `n` times: a server that gives one choice a request is asked `n` times. */
+export function tokenBound({ promptBytes, images, imageTokens, maxTokens, n }: BoundedRequest): Usage {
+  const prompt = Math.ceil(promptBytes / BYTES_PER_TOKEN) + (imageTokens ?? images * IMAGE_TOKENS_BOUND);
+  const [prompt_tokens, completion_tokens] = [n * prompt, n * maxTokens];
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }
 
 export const NO_USAGE: Usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };

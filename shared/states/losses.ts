@@ -15,6 +15,7 @@ export const LOSSES = {
   abstained: "claims on which the labelers abstained",
   tie: "claims with p_yes equal to p_no",
   failed_label: "claim questions that a labeler did not answer",
+  cost_above_bound: "millionths of a USD that requests cost above the upper bound reserved for them",
 } as const;
 
 export type LossName = keyof typeof LOSSES;

@@ -1,0 +1,117 @@
+/**
+ * The money of one shard. What each wave of requests may cost at most is reserved before it is asked, what its replies did cost is charged
+ * while they come, and whatever ends the wave settles it.
+ */
+import { CACHE_GROUP, type Meter } from "../../shared/answer.ts";
+import { type ImageSize, requestBound } from "../../shared/budget/bound.ts";
+import { addUsage, costMicros, NO_USAGE } from "../../shared/budget/cost.ts";
+import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
+import type { ChatReply, ChatRequest, Target, Usage } from "../../shared/schemas/chat.ts";
+import type { ModelRef } from "../../shared/schemas/config.ts";
+import type { WorkerDeps } from "./deps.ts";
+import { charge, EMBEDDED_SECONDS_BOUND, type Holding, reserve, settle, tellMoney } from "./money.ts";
+
+/** `cappedMicros` of it went above the bound. */
+export type Spent = { usdMicros: number; cappedMicros: number };
+
+export type ShardMeter = Meter & {
+  /**
+   * Settles the last wave; safe to repeat. `cut`: requests may be under way whose replies nobody will see; as many as can
+   * be count as fully spent.
+   * @returns what all waves have cost
+   */
+  end(how: "answered" | "cut"): Promise<Spent>;
+};
+
+type Work = { runId: string; what: string };
+type Prices = {
+  refs: (target: Target) => ModelRef;
+  /** Of the shard's images, by the URL they have in requests. */
+  sizeOf: (url: string) => ImageSize | undefined;
+};
+type MeterDeps = Pick<WorkerDeps, "store" | "clock" | "emit" | "signal">;
+
+/** Requests that are being answered. `open`: bounds of those without a reply. */
+type Wave = {
+  holding: Holding;
+  started: number;
+  open: Map<string, { target: Target; bound: Usage }>;
+  usage: Map<Target, Usage>;
+};
+
+export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps): ShardMeter {
+  const isPaid = (target: Target) => refs(target).engine !== "embedded";
+  const total: Spent = { usdMicros: 0, cappedMicros: 0 };
+  let wave: Wave | undefined;
+  let waves = 0;
+
+  async function begin(requests: readonly ChatRequest[]): Promise<void> {
+    await end("answered");
+    const open = new Map(
+      requests
+        .filter(({ target }) => isPaid(target))
+        .map(({ custom_id, target, body }) => [custom_id, { target, bound: requestBound(body, sizeOf) }]),
+    );
+    const seconds = requests.every(({ target }) => isPaid(target)) ? 0 : EMBEDDED_SECONDS_BOUND;
+    const bounds = [...open.values()].map(({ target, bound }) =>
+      costMicros(refs(target), { usage: bound, seconds: 0 }),
+    );
+    const micros = bounds.reduce((sum, bound) => sum + bound, toMicros(seconds * COMPUTE_PRICES["cpu-core"]));
+    const atRisk = unseenMicros(open.values(), CACHE_GROUP);
+    const what = `${work.what}/${waves++}`;
+    const holding = await reserve({ runId: work.runId, what }, { micros, atRisk }, deps);
+    wave = { holding, started: deps.clock.now(), open, usage: new Map() };
+  }
+
+  /** The dearest requests that may be under way or answered unseen: a server's concurrency of each target, and `buffered` more. */
+  function unseenMicros(open: Iterable<{ target: Target; bound: Usage }>, buffered: number): number {
+    let micros = 0;
+    for (const [target, requests] of Map.groupBy(open, (one) => one.target)) {
+      const ref = refs(target);
+      const bounds = requests.map(({ bound }) => costMicros(ref, { usage: bound, seconds: 0 })).sort((a, b) => b - a);
+      micros += bounds.slice(0, ref.maxConcurrency + buffered).reduce((sum, bound) => sum + bound, 0);
+    }
+    return micros;
+  }
+
+  function count(target: Target, reply: ChatReply): void {
+    if (wave === undefined) return;
+    const bound = wave.open.get(reply.custom_id)?.bound;
+    wave.open.delete(reply.custom_id);
+    if (reply.outcome === "failed") return;
+    const used = reply.completion.usage ?? bound ?? NO_USAGE; // a paid server that tells no usage may have used it all
+    wave.usage.set(target, addUsage(wave.usage.get(target) ?? NO_USAGE, used));
+  }
+
+  /** Servers are paid by the token; the embedded engine once for the wave's time, whichever of its roles answered. */
+  function spentMicros({ usage, started }: Wave): number {
+    const targets = [...usage.keys()];
+    const tokens = targets
+      .filter(isPaid)
+      .reduce((sum, target) => sum + costMicros(refs(target), { usage: usage.get(target)!, seconds: 0 }), 0);
+    if (targets.every(isPaid)) return tokens;
+    return tokens + toMicros(((deps.clock.now() - started) / 1000) * COMPUTE_PRICES["cpu-core"]);
+  }
+
+  async function flush(): Promise<void> {
+    if (wave === undefined) return;
+    await charge(wave.holding, spentMicros(wave), deps);
+    await tellMoney(work.runId, deps);
+  }
+
+  async function end(how: "answered" | "cut"): Promise<Spent> {
+    if (wave !== undefined) {
+      const ending = wave;
+      const unseen = how === "cut" ? unseenMicros(ending.open.values(), CACHE_GROUP) : 0;
+      const usdMicros = spentMicros(ending) + unseen;
+      const { cappedMicros } = await settle(ending.holding, usdMicros, deps);
+      wave = undefined;
+      total.usdMicros += usdMicros;
+      total.cappedMicros += cappedMicros;
+      await tellMoney(work.runId, deps);
+    }
+    return { ...total };
+  }
+
+  return { begin, count, flush, end };
+}
