@@ -8,7 +8,7 @@ import { type Problem, problem } from "./bad-row.ts";
 import { checkRows, type ImageDoor, type ManifestRow } from "./check-rows.ts";
 import { type ImageRefusal, refusedRow } from "./image-check.ts";
 import { type ImageSource, loadInline, looksLikeBase64, WEB_URL } from "./image-source.ts";
-import { acceptImageUrl, isContentId, storedImage } from "./image-url.ts";
+import { isContentId, openImage } from "./image-url.ts";
 import { isDataUrl } from "./inline-image.ts";
 import { jsonRows, parseText } from "./json-rows.ts";
 import { imageKeeper, type KeptImage } from "./kept-images.ts";
@@ -67,9 +67,8 @@ function httpDoor({ blobs, web, signal }: HttpRowsOptions): ImageDoor {
   const met = new Map<string, Promise<KeptImage | ImageRefusal>>();
 
   async function open(reference: string): Promise<KeptImage | ImageRefusal> {
-    if (isContentId(reference)) return kept(await storedImage(reference, blobs));
-    const image = await acceptImageUrl(reference, { web, signal });
-    if (image.outcome === "accepted") await blobs.writeContent(image.bytes);
+    const image = await openImage(reference, { web, signal, blobs });
+    if (image.outcome === "accepted" && !isContentId(reference)) await blobs.writeContent(image.bytes);
     return kept(image);
   }
 

@@ -30,6 +30,14 @@ export async function acceptImageUrl(url: string, deps: UrlDeps): Promise<Accept
   return fetched instanceof Uint8Array ? acceptImage(fetched, limits) : fetched;
 }
 
+/** The image behind any reference a request may hold: a content id, or a URL as in `acceptImageUrl`. */
+export async function openImage(
+  reference: string,
+  deps: UrlDeps & { blobs: Pick<BlobStore, "read"> },
+): Promise<AcceptedImage | ImageRefusal> {
+  return isContentId(reference) ? storedImage(reference, deps.blobs) : acceptImageUrl(reference, deps);
+}
+
 async function fetchImage(
   url: string,
   web: WebRules,

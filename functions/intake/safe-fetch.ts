@@ -194,3 +194,9 @@ export async function safePost(url: string, options: PostOptions): Promise<{ sta
   reply.destroy();
   return { status: reply.statusCode ?? 0 };
 }
+
+/** Whether a webhook could be posted to this URL now; nothing is connected. Throws a WebError that says why not. */
+export async function checkWebhookUrl(url: string, rules: WebRules): Promise<void> {
+  const call = begin("webhook_url", url, rules);
+  await safeAddresses(checkUrl(url, { ...rules, field: call.field }), call);
+}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { acceptImageUrl } from "../../../functions/intake/image-url.ts";
-import { safePost } from "../../../functions/intake/safe-fetch.ts";
+import { checkWebhookUrl, safePost } from "../../../functions/intake/safe-fetch.ts";
 import { unsafeAddress } from "../../../functions/intake/web-address.ts";
 
 /** A resolver for tests: nobody may be asked in earnest, and no connection may be tried. */
@@ -139,6 +139,8 @@ describe("a URL that a stranger names", () => {
       code: "webhook_url.private_address",
       field: "webhook_url",
     });
+    await assert.rejects(checkWebhookUrl("https://mixed.test/", options), { code: "webhook_url.private_address" });
+    await checkWebhookUrl("https://public.test/", options);
     await assert.rejects(safePost("https://u:p@public.test/", options), {
       code: "webhook_url.credentials",
       value: "https://…@public.test/",
