@@ -7,8 +7,7 @@ import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
 import type { PassId, RunState } from "../../shared/schemas/rows.ts";
 import { resultTable } from "../report/table.ts";
-import { driveRun } from "../runtime/drive.ts";
-import { finishRun } from "../runtime/finish.ts";
+import { carryOut } from "../runtime/carry-out.ts";
 import type { Local } from "../runtime/local.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import type { Output } from "./output.ts";
@@ -37,16 +36,15 @@ export async function executeRun(
   const sizes = runSizes(plan, config);
   const progress = showProgress(runId, sizes, process.stderr);
   try {
-    const run = await driveRun(runId, local, { emit: progress.emit, signal: stop.signal });
+    const { run, report } = await carryOut(runId, local, { emit: progress.emit, signal: stop.signal });
     progress.stop();
-    if (run.state === "stopped") {
+    if (report === undefined) {
       output.result(
         { run: runId, state: run.state },
         `Stopped; everything finished is kept. To go on: rlaifv resume ${runId}${dataFlag(local)}`,
       );
       return EXIT.interrupted;
     }
-    const report = await finishRun(run, local);
     const path = join(local.dataDir, reportKey(runId, "html"));
     const ending =
       run.state === "finished" ? [] : [`The run ${run.state === "paused" ? "paused" : "failed"}: ${run.reason}`];

@@ -6,17 +6,19 @@ import { configKey, planKey, samplesKey } from "../../shared/keys.ts";
 import type { Execution } from "../../shared/ports/orchestrator.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
 import { LoopOutput } from "../../shared/schemas/loop.ts";
-import type { RunRow, RunState } from "../../shared/schemas/rows.ts";
-import { mayRunMove } from "../../shared/states/run.ts";
+import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { LocalOrchestrator } from "../adapters/asl/orchestrator.ts";
 import { writeJson } from "../workers/files.ts";
+import { type Ending, RunStopped, shortOfMoney, stoppedByHand } from "./endings.ts";
 import { type Local, openLoop } from "./local.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import { moveRun } from "./run-rows.ts";
 
 /** Stores the run's inputs; a run that is there already is left as it is. */
 export async function createRun(
   { plan, config, parts }: PlannedRun,
   local: Local,
+  state: "queued" | "running" = "running",
 ): Promise<{ outcome: "written" | "already_there" }> {
   const { runId } = plan;
   if ((await local.store.runs.get(runId)) !== undefined) return { outcome: "already_there" };
@@ -33,7 +35,7 @@ export async function createRun(
   return local.store.runs.create({
     runId,
     name: config.name,
-    state: "running",
+    state,
     version: 0,
     createdAt: now,
     updatedAt: now,
@@ -50,8 +52,9 @@ async function takeBackReservations(runId: string, local: Local): Promise<void> 
 }
 
 /**
- * Works until the run ends, pauses or `signal` aborts. What an earlier process left running goes on where it stood;
- * otherwise a new execution walks through what is done and does the rest.
+ * Works until the run ends, pauses or `signal` aborts; an abort's `RunStopped` says what the run becomes. What an earlier
+ * process left running goes on where it stood; otherwise a new execution walks through what is done and does the rest.
+ * When it returns, nothing of the run is under way any more.
  */
 export async function driveRun(
   runId: string,
@@ -61,23 +64,10 @@ export async function driveRun(
   const known = await local.store.runs.get(runId);
   if (known?.state === "finished") return known; // what was cut off came after the run: its report and datasets
   await takeBackReservations(runId, local);
-  await moveRun(runId, { state: "running", reason: undefined, workedMs: 0 }, local);
+  await moveRun(runId, { state: "running", reason: undefined }, local);
   const started = local.clock.now();
-  const loop = openLoop(local, options);
   options.emit({ kind: "run", runId, state: "running" });
-  let ending: { state: RunState; reason: string | undefined };
-  try {
-    const executionId = await continueOrStart(runId, loop);
-    ending = await Promise.race([
-      loop.settled(executionId).then((execution) => endingOf(execution)),
-      aborted(options.signal).then(() => ({
-        state: "stopped" as const,
-        reason: `stopped by hand; "rlaifv resume ${runId}" goes on`,
-      })),
-    ]);
-  } finally {
-    await loop.close();
-  }
+  const ending = await workUntilEnd(runId, local, options);
   const row = await moveRun(runId, { ...ending, workedMs: local.clock.now() - started }, local);
   options.emit({
     kind: "run",
@@ -86,6 +76,25 @@ export async function driveRun(
     ...(ending.reason === undefined ? {} : { reason: ending.reason }),
   });
   return row;
+}
+
+async function workUntilEnd(
+  runId: string,
+  local: Local,
+  { emit, signal }: { emit: EventSink; signal: AbortSignal },
+): Promise<Ending> {
+  const ended = new AbortController(); // shards of a run that failed stop as well
+  const loop = openLoop(local, { emit, signal: AbortSignal.any([signal, ended.signal]), flow: runId });
+  try {
+    const executionId = await continueOrStart(runId, loop);
+    return await Promise.race([
+      loop.settled(executionId).then((execution) => endingOf(runId, execution)),
+      aborted(signal).then((reason) => (reason instanceof RunStopped ? reason.ending : stoppedByHand(runId))),
+    ]);
+  } finally {
+    ended.abort(new Error(`run ${runId} has ended`));
+    await loop.close();
+  }
 }
 
 /**
@@ -99,39 +108,19 @@ async function continueOrStart(runId: string, loop: LocalOrchestrator): Promise<
   }
 }
 
-function endingOf(execution: Execution): { state: RunState; reason: string | undefined } {
+function endingOf(runId: string, execution: Execution): Ending {
   if (execution.status !== "SUCCEEDED") {
     const { error, cause } = execution.error ?? { error: execution.status, cause: "" };
     return { state: "failed", reason: `${error}: ${cause}` };
   }
   const output = LoopOutput.parse(execution.output);
-  if (output.status === "finished") return { state: "finished", reason: undefined };
-  return {
-    state: "paused",
-    reason: `the budget is spent; "rlaifv resume ${output.runId} --budget USD" goes on with more`,
-  };
+  return output.status === "finished" ? { state: "finished", reason: undefined } : shortOfMoney(runId);
 }
 
-type Ending = { state: RunState; reason: string | undefined; workedMs: number };
-
-async function moveRun(runId: string, { state, reason, workedMs }: Ending, local: Local): Promise<RunRow> {
-  for (;;) {
-    const row = await local.store.runs.get(runId);
-    if (row === undefined) throw new Error(`there is no run ${runId}`);
-    if (row.state !== state && !mayRunMove(row.state, state)) {
-      throw new Error(`run ${runId} is ${row.state} and cannot become ${state}`);
-    }
-    const { reason: _old, ...kept } = row;
-    const told = reason === undefined ? {} : { reason };
-    const next = { ...kept, ...told, state, updatedAt: local.clock.now(), workedMs: row.workedMs + workedMs };
-    const written = await local.store.runs.update(next);
-    if (written.outcome === "written") return written.run;
-  }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
+/** The reason, once there is one. */
+function aborted(signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve(signal.reason);
+    signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
   });
 }

@@ -6,6 +6,7 @@ import { IN_PROCESS_LIMITS } from "../../shared/loop-stages.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { Clock } from "../../shared/ports/clock.ts";
 import type { Engine, EngineInfo } from "../../shared/ports/engine.ts";
+import type { Trainer } from "../../shared/ports/trainer.ts";
 import { randomFrom } from "../../shared/random.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
@@ -39,15 +40,18 @@ export type Local = {
   blobs: BlobStore;
   clock: Clock;
   models: ModelSource;
+  trainer: Trainer;
   close(): Promise<void>;
 };
 
 /** Opens the folder for reading: status and exports work beside a running process. */
 export async function openLocal(options: { dataDir: string; env: NodeJS.ProcessEnv }): Promise<Local> {
-  const store = openSqliteStore(join(options.dataDir, STATE_FILE));
-  const blobs = await folderBlobStore(options.dataDir);
-  const models = modelSource({ blobs, clock: systemClock, env: options.env });
-  return { dataDir: options.dataDir, store, blobs, clock: systemClock, models, close: () => store.close() };
+  const { dataDir, env } = options;
+  const store = openSqliteStore(join(dataDir, STATE_FILE));
+  const blobs = await folderBlobStore(dataDir);
+  const clock = systemClock;
+  const models = modelSource({ blobs, clock, env });
+  return { dataDir, store, blobs, clock, models, trainer: embeddedTrainer({ blobs }), close: () => store.close() };
 }
 
 /** Runs `work` as the only process that writes in the folder. */
@@ -55,7 +59,7 @@ export async function withLock<T>(dataDir: string, work: () => Promise<T>): Prom
   const lock = await acquireLock(dataDir);
   if (lock.outcome === "held") {
     throw new UserError(heldMessage(dataDir, lock), {
-      fix: "or work in another folder with --data DIR",
+      fix: "if a service works there, ask it with --server URL; or work in another folder with --data DIR",
       exitCode: EXIT.busy,
     });
   }
@@ -69,7 +73,12 @@ export async function withLock<T>(dataDir: string, work: () => Promise<T>): Prom
 export type ModelSource = {
   /** One engine per server, one embedded engine per process. */
   engine: (model: ModelRef) => Promise<Engine>;
-  bind: (model: ModelRef, checkpoint: Checkpoint | undefined) => Promise<BoundModel & { info: EngineInfo }>;
+  /** `flow`: whose share of the engine's concurrency it is, e.g. a run's or a key's; left out: nobody shares it. */
+  bind: (
+    model: ModelRef,
+    checkpoint: Checkpoint | undefined,
+    flow?: string,
+  ) => Promise<BoundModel & { info: EngineInfo }>;
 };
 
 function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.ProcessEnv }): ModelSource {
@@ -90,7 +99,7 @@ function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.Proces
     remembered(infos, `${model.engine} ${model.baseUrl} ${name}`, async () => (await engine(model)).describe(name));
   return {
     engine,
-    async bind(model, checkpoint) {
+    async bind(model, checkpoint, _flow) {
       // The embedded engine finds a checkpoint's weights by its key; a server is told the name it serves them under.
       const name = checkpoint === undefined ? model.model : checkpoint.key;
       const info = await describe(model, name);
@@ -99,17 +108,32 @@ function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.Proces
   };
 }
 
-/** The loop with its workers in this process. Its definition is the deployed one. */
-export function openLoop(local: Local, options: { emit: EventSink; signal: AbortSignal }): LocalOrchestrator {
+/**
+ * The loop with its workers in this process. Its definition is the deployed one. `flow` is the run's name where several
+ * share an engine. Several loops may be open at once: each has a connection of its own, commits within one turn, and
+ * touches only the executions it starts. `close` waits for whatever its workers have under way.
+ */
+export function openLoop(
+  local: Local,
+  { emit, signal, flow }: { emit: EventSink; signal: AbortSignal; flow: string },
+): LocalOrchestrator {
+  const underWay = new Set<Promise<unknown>>();
+  const track = (work: Promise<unknown>): void => {
+    const ended = () => void underWay.delete(work);
+    underWay.add(work);
+    work.then(ended, ended);
+  };
   const deps: WorkerDeps = {
     store: local.store,
     blobs: local.blobs,
     clock: local.clock,
-    bind: local.models.bind,
-    trainer: embeddedTrainer({ blobs: local.blobs }),
+    bind: (model, checkpoint) => local.models.bind(model, checkpoint, flow),
+    trainer: local.trainer,
     bench: () => scenesBench,
     complete: (token, report) => orchestrator.complete(token, report),
-    ...options,
+    track,
+    emit,
+    signal,
   };
   const workers = { prepare, plan, dispatch, pair, train, evaluate, select };
   const names = Object.keys(workers) as (keyof typeof workers)[];
@@ -120,14 +144,29 @@ export function openLoop(local: Local, options: { emit: EventSink; signal: Abort
       bucket: "local",
       limits: IN_PROCESS_LIMITS,
     }),
-    functions: Object.fromEntries(names.map((name) => [name, (event: unknown) => workers[name](event, deps)])),
+    functions: Object.fromEntries(
+      names.map((name) => [
+        name,
+        (event: unknown) => {
+          const done = workers[name](event, deps);
+          track(done);
+          return done;
+        },
+      ]),
+    ),
     objects: {
       readObject: ({ key }) => readText(local.blobs, key),
       writeObject: async ({ key }, content) => void (await local.blobs.write(key, content)),
     },
     clock: local.clock,
   });
-  return orchestrator;
+  const { close } = orchestrator;
+  return Object.assign(orchestrator, {
+    async close() {
+      await close.call(orchestrator);
+      await Promise.allSettled(underWay);
+    },
+  });
 }
 
 async function readText(blobs: BlobStore, key: string): Promise<string> {

@@ -25,6 +25,8 @@ export type WorkerDeps = {
   emit: EventSink;
   /** Aborted when the run is stopped. */
   signal: AbortSignal;
+  /** Told of work that outlives the call that began it; whoever closes the loop waits for it. Never rejects. */
+  track?: (work: Promise<unknown>) => void;
 };
 
 /** A failure the loop knows by name (`RUN_PAUSED`, `WORKER_RETRYABLE`). */
@@ -42,12 +44,13 @@ export class WorkerError extends Error {
 export function reportWhenDone(
   token: string,
   work: Promise<Json>,
-  { complete, signal }: Pick<WorkerDeps, "complete" | "signal">,
+  { complete, signal, track }: Pick<WorkerDeps, "complete" | "signal" | "track">,
 ): void {
-  void work.then(
+  const told = work.then(
     (output) => complete(token, { kind: "success", output }),
     (error: unknown) => (signal.aborted ? undefined : complete(token, { kind: "failure", ...failureOf(error) })),
   );
+  track?.(told);
 }
 
 function failureOf(error: unknown): { error: string; cause: string } {
