@@ -5,7 +5,7 @@ import type { Principal } from "./admission/admission.ts";
 import { ProblemError } from "./problem.ts";
 
 /** What every handler finds in its context. */
-export type ApiEnv = { Variables: { principal: Principal } };
+export type ApiEnv = { Variables: { principal: Principal; requestId: string } };
 
 /** Lets in who has one of the scopes; `admin` has them all. */
 export function requires(...scopes: readonly [Scope, ...Scope[]]): MiddlewareHandler<ApiEnv> {

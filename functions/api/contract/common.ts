@@ -18,10 +18,14 @@ export const PROBLEMS = {
   401: problem("No API key, or one that is unknown, revoked or expired."),
   403: problem("The key's scopes do not allow this."),
   404: problem("There is no such thing."),
+  402: problem("The budget or the key's day has no room for this."),
+  405: problem("The path does not take this method; `Allow` names those it takes."),
   409: problem("In this state it cannot be done, or the same Idempotency-Key is in progress."),
   413: problem("The body is too large."),
+  415: problem("The route does not take a body of this content type."),
   422: problem("The same Idempotency-Key came with another body, or the content cannot be used."),
   429: problem("A limit is reached; `Retry-After` says when to come back."),
+  503: problem("A server that is needed for this cannot be reached."),
   500: problem("A fault of the server; nothing was lost."),
 } as const;
 

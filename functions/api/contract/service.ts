@@ -31,13 +31,14 @@ export const uploadImage = createRoute({
     body: {
       content: {
         "image/*": { schema: z.string().openapi({ format: "binary" }) },
+        "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) },
         "application/json": { schema: z.strictObject({ url: z.string().min(1) }) },
       },
-      description: "The bytes themselves, whatever the content type says; or JSON with a data or https URL.",
-      required: true,
+      description: "The bytes themselves, whatever image type the header says; or JSON with a data or https URL.",
+      required: false, // it is needed, but what is no JSON shall not be checked as JSON
     },
   },
-  responses: { 200: json(ImageView, "It was there before"), 201: json(ImageView, "Stored"), ...PROBLEMS },
+  responses: { 201: json(ImageView, "Kept; the same image has the same id, however often it is sent"), ...PROBLEMS },
 });
 
 export const getImage = createRoute({

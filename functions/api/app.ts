@@ -1,0 +1,51 @@
+/** The HTTP API, put together. It knows nothing of where it runs. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { ApiEnv } from "./access.ts";
+import { createRoutes } from "./create-runs.ts";
+import { datasetRoutes } from "./dataset.ts";
+import type { ApiDeps } from "./deps.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { idempotent } from "./idempotency.ts";
+import { imageRoutes } from "./images.ts";
+import { manifestRoutes } from "./manifests.ts";
+import { admitted, answerHeaders, bodyLimits, identified } from "./middleware.ts";
+import { pairRoutes } from "./pairs.ts";
+import { answerErrors, refuseInvalid } from "./refusals.ts";
+import { reportRoutes } from "./report.ts";
+import { runRoutes } from "./runs.ts";
+import { sampleRoutes } from "./samples.ts";
+import { unknownRoute } from "./unknown-route.ts";
+import { usageRoutes } from "./usage.ts";
+import { webhookRoutes } from "./webhooks.ts";
+
+/** Told of what is nobody's expected ending. */
+export type FaultSink = (error: unknown, requestId: string) => void;
+
+/** The whole API as one Hono app; `Api` types its clients. */
+export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console.error(error)) {
+  const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid });
+  app.onError(answerErrors(onFault));
+  app.use(answerHeaders);
+  app.use("/v1/*", identified(deps), admitted(deps), bodyLimits, idempotentPosts(deps));
+  const api = app
+    .route("/", healthRoutes(deps))
+    .route("/", createRoutes(deps))
+    .route("/", runRoutes(deps))
+    .route("/", reportRoutes(deps))
+    .route("/", datasetRoutes(deps))
+    .route("/", eventRoutes(deps))
+    .route("/", sampleRoutes(deps))
+    .route("/", pairRoutes(deps))
+    .route("/", imageRoutes(deps))
+    .route("/", manifestRoutes(deps))
+    .route("/", usageRoutes(deps))
+    .route("/", webhookRoutes(deps));
+  app.notFound(unknownRoute(app));
+  return api;
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+const idempotentPosts = ({ service, clock }: ApiDeps) =>
+  idempotent<ApiEnv>({ store: service.idempotency, clock, principal: (context) => context.get("principal").id });

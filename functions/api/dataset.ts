@@ -1,0 +1,61 @@
+/** A round's dataset, streamed: nothing of it is ever whole in memory. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { makeZip } from "client-zip";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { ExportFormat } from "../../shared/schemas/lineage.ts";
+import type { ApiEnv } from "./access.ts";
+import { getDataset } from "./contract/runs.ts";
+import type { ApiDeps } from "./deps.ts";
+import { pairingOf } from "./pairs.ts";
+import { runOf } from "./passes.ts";
+import { ProblemError } from "./problem.ts";
+import { PROBLEM_CODES } from "./problem-codes.ts";
+import { refuseInvalid } from "./refusals.ts";
+import { readableFrom } from "./streams.ts";
+
+type DatasetDeps = Pick<ApiDeps, "store" | "blobs" | "dataset">;
+
+export const datasetRoutes = (deps: DatasetDeps) =>
+  new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid }).openapi(getDataset, async (context) => {
+    const { round, format, as } = context.req.valid("query");
+    const run = await runOf(context.req.valid("param").id, deps);
+    if (as === "records") refuseWithoutRecords(format);
+    await pairingOf(run, round, deps);
+    const { prefix } = await deps.dataset(run, round, format);
+    const folder = `${prefix.replace(/\/$/, "")}/`;
+    const name = `${run.runId}-round${round}-${format}`;
+    if (as === "records") {
+      return download(readableFrom(recordsBelow(folder, deps.blobs)), "application/x-ndjson", `${name}.jsonl`);
+    }
+    const zip = makeZip(filesBelow(folder, { blobs: deps.blobs, at: new Date(run.createdAt) }));
+    return download(zip, "application/zip", `${name}.zip`);
+  });
+
+function refuseWithoutRecords(format: ExportFormat): void {
+  if (format === "jsonl" || format === "rlaifv") return;
+  const { status, meaning, fix } = PROBLEM_CODES["dataset.no_records"];
+  throw new ProblemError({
+    status,
+    code: "dataset.no_records",
+    field: "query.format",
+    value: format,
+    detail: meaning,
+    fix,
+  });
+}
+
+/** `at`: the time of every file in the zip, so that the same dataset is the same zip. */
+async function* filesBelow(folder: string, { blobs, at }: { blobs: BlobStore; at: Date }) {
+  for await (const key of blobs.list(folder)) {
+    yield { name: key.slice(folder.length), input: blobs.stream(key), lastModified: at };
+  }
+}
+
+async function* recordsBelow(folder: string, blobs: BlobStore): AsyncGenerator<Uint8Array> {
+  for await (const key of blobs.list(folder)) if (key.endsWith(".jsonl")) yield* blobs.stream(key);
+}
+
+function download(body: ReadableStream<Uint8Array>, type: string, name: string): Response {
+  const headers = { "content-type": type, "content-disposition": `attachment; filename="${name}"` };
+  return new Response(body, { headers });
+}

@@ -1,0 +1,55 @@
+/** Images, by content id. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { contentKey } from "../../shared/ports/blob-store.ts";
+import type { ApiEnv } from "./access.ts";
+import { getImage, uploadImage } from "./contract/service.ts";
+import type { ApiDeps } from "./deps.ts";
+import { ProblemError } from "./problem.ts";
+import { PROBLEM_CODES } from "./problem-codes.ts";
+import { notFound, refusal, refuseInvalid } from "./refusals.ts";
+import { imageUrl } from "./sample-views.ts";
+
+type ImageDeps = Pick<ApiDeps, "images" | "blobs">;
+
+export const imageRoutes = (deps: ImageDeps) =>
+  new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
+    .openapi(uploadImage, async (context) => {
+      const image = await sentImage(context, context.req.valid("json"), deps);
+      if (image.outcome === "refused") {
+        const { code, reason, fix } = image;
+        throw refusal({ outcome: "refused", code, field: "body", detail: reason, fix });
+      }
+      const { sha256, format, width, height, changed } = image;
+      const view = { id: sha256, url: imageUrl(sha256), format, width, height, bytes: image.bytes.length, changed };
+      return context.json(view, 201);
+    })
+    .openapi(getImage, async (context) => {
+      const { id } = context.req.valid("param");
+      const { size } = context.req.valid("query");
+      const bytes = size === "thumbnail" ? await deps.images.thumbnail(id) : await deps.blobs.read(contentKey(id));
+      const type = bytes === undefined ? undefined : typeOf(bytes);
+      if (bytes === undefined || type === undefined) {
+        throw notFound("image.not_found", { field: "path.id", value: id, what: `image ${id}` });
+      }
+      const forever = "private, max-age=31536000, immutable"; // the id is the content's hash
+      return new Response(new Uint8Array(bytes), {
+        headers: { "content-type": type, "cache-control": forever, etag: `"${id}-${size}"` },
+      });
+    });
+
+async function sentImage(context: Context<ApiEnv>, json: string | { url?: string }, { images }: ImageDeps) {
+  if (typeof json !== "string" && json.url !== undefined) return images.open(json.url, context.req.raw.signal);
+  const bytes = await context.req.bytes();
+  if (bytes.length > 0) return images.accept(bytes);
+  const { status, meaning, fix } = PROBLEM_CODES["body.missing"];
+  throw new ProblemError({ status, code: "body.missing", field: "body", detail: meaning, fix });
+}
+
+/** By the first bytes; `undefined` for content that is no image. */
+function typeOf(bytes: Uint8Array): string | undefined {
+  const head = String.fromCharCode(...bytes.subarray(0, 12));
+  if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
+  return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : undefined;
+}
