@@ -5,10 +5,10 @@ import type { ChatReply, ChatRequest } from "../schemas/chat.ts";
 import { type Candidate, type CandidateIssue, Divided, type DividedCandidate, Generated } from "../schemas/sample.ts";
 import { addLosses, type Losses } from "../states/losses.ts";
 import { type ListItem, type ParsedList, parseList, parseListAsRlaifv } from "./lists.ts";
-import { CLAIMS_AND_QUESTIONS_FORMAT, CLAIMS_FORMAT, dividePrompt } from "./prompts.ts";
+import { CLAIMS_AND_QUESTIONS_FORMAT, CLAIMS_FORMAT, dividePrompt, presetPrompt } from "./prompts.ts";
 import { replyText } from "./replies.ts";
 import type { ModelStage, StageContext } from "./stage.ts";
-import { fillTemplate, windowsOf } from "./text.ts";
+import { windowsOf } from "./text.ts";
 
 /** What one candidate's replies amount to. */
 type Reading =
@@ -79,7 +79,7 @@ function request(
 
 function wording(question: string, answer: string, style: PromptStyle | undefined, context: StageContext) {
   if (style !== undefined) {
-    const content = fillTemplate(style.template, { question, answer });
+    const content = presetPrompt(style, { question, answer });
     return {
       messages: [{ role: "user" as const, content }],
       ...(style.topP === undefined ? {} : { top_p: style.topP }),

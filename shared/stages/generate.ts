@@ -2,6 +2,7 @@ import { candidateIdOf } from "../ids.ts";
 import { seedFor } from "../random.ts";
 import type { ChatChoice } from "../schemas/chat.ts";
 import { type Candidate, Generated, Submitted } from "../schemas/sample.ts";
+import { neutraliseControlTokens } from "./control-tokens.ts";
 import type { ModelStage, StageContext } from "./stage.ts";
 
 /**
@@ -19,7 +20,7 @@ export const generate: ModelStage<Submitted, Generated> = {
     const { candidates, temperature, topP, maxTokens } = context.config.generate;
     const content = [
       { type: "image_url" as const, image_url: { url: `blob:${sample.image.sha256}` } },
-      { type: "text" as const, text: sample.question },
+      { type: "text" as const, text: neutraliseControlTokens(sample.question) },
     ];
     const decoding = {
       n: candidates,

@@ -1,7 +1,13 @@
-/** The words put to dividers, questioners and labelers: ours, for any instruct model. Presets may replace them. */
+/**
+ * The words put to dividers, questioners and labelers: ours, for any instruct model. Presets may replace them. Questions,
+ * answers and claims enter as data, without control tokens; what is stored stays as it was said.
+ */
 
 import type { z } from "zod";
+import type { PromptStyle } from "../presets.ts";
 import type { ResponseFormat } from "../schemas/chat.ts";
+import { neutraliseControlTokens } from "./control-tokens.ts";
+import { fillTemplate } from "./text.ts";
 
 type Format = z.infer<typeof ResponseFormat>;
 
@@ -49,10 +55,10 @@ export function dividePrompt(input: {
 ${shapes[input.shape]} ${IF_NONE[input.shape]}
 
 Question:
-${input.question}
+${neutraliseControlTokens(input.question)}
 
 Answer:
-${input.answer}`;
+${neutraliseControlTokens(input.answer)}`;
 }
 
 /** The statements stand last, under a line `Statements:`, one bullet each. */
@@ -64,17 +70,23 @@ Statements:
 ${bullets(statements)}`;
 }
 
+/** A preset's own words with the values put in. */
+export function presetPrompt({ template }: PromptStyle, values: Readonly<Record<string, string>>): string {
+  const data = Object.entries(values).map(([name, value]) => [name, neutraliseControlTokens(value)]);
+  return fillTemplate(template, Object.fromEntries(data));
+}
+
 /** What a labeler reads after the image: the claim question on the first line, then this. */
 export const YES_NO_INSTRUCTION = "Answer with one word: yes or no.";
 
 /** What stands beside the image in a labeler's turn. */
 export function labelPrompt(claimQuestion: string): string {
-  return `${claimQuestion}\n${YES_NO_INSTRUCTION}`;
+  return `${neutraliseControlTokens(claimQuestion)}\n${YES_NO_INSTRUCTION}`;
 }
 
 /** One `- ` line an item. */
 export function bullets(items: readonly string[]): string {
-  return items.map((item) => `- ${item}`).join("\n");
+  return items.map((item) => `- ${neutraliseControlTokens(item)}`).join("\n");
 }
 
 export const CLAIMS_FORMAT: Format = listFormat("claims", { type: "string" });

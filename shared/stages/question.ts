@@ -12,10 +12,9 @@ import {
 } from "../schemas/sample.ts";
 import { addLosses, type Losses } from "../states/losses.ts";
 import { parseList, parseListAsRlaifv } from "./lists.ts";
-import { bullets, QUESTIONS_FORMAT, questionPrompt } from "./prompts.ts";
+import { bullets, presetPrompt, QUESTIONS_FORMAT, questionPrompt } from "./prompts.ts";
 import { replyText } from "./replies.ts";
 import type { ModelStage, StageContext } from "./stage.ts";
-import { fillTemplate } from "./text.ts";
 
 type Reading =
   | { outcome: "questions"; questions: string[] }
@@ -83,7 +82,7 @@ function request(customId: string, claims: readonly Claim[], context: StageConte
 
 function wording(statements: readonly string[], style: PromptStyle | undefined, context: StageContext) {
   if (style !== undefined) {
-    const content = fillTemplate(style.template, { statements: bullets(statements) });
+    const content = presetPrompt(style, { statements: bullets(statements) });
     return {
       messages: [{ role: "user" as const, content }],
       ...(style.topP === undefined ? {} : { top_p: style.topP }),
