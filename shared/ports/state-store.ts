@@ -43,6 +43,10 @@ export interface ShardStore {
   createMany(rows: readonly ShardRow[]): Promise<{ written: number }>;
   /** Replaces the row when the stored one is not `done` and its attempt is ≤ the new one's. */
   put(row: ShardRow): Promise<{ outcome: "written" | "already_done" | "stale" }>;
+  /** Makes done shards `planned` again, to be run once more; what they counted stays. Others are left as they are. */
+  reopen(
+    shards: readonly { runId: string; passId: PassId; stage: StageName; shardId: string }[],
+  ): Promise<{ reopened: number }>;
   get(shard: { runId: string; passId: PassId; stage: StageName; shardId: string }): Promise<ShardRow | undefined>;
   /** All shards of a run, or of one pass or stage, ordered by pass, stage and shard. */
   list(filter: { runId: string; passId?: PassId; stage?: StageName }): Promise<ShardRow[]>;

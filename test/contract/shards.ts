@@ -68,6 +68,21 @@ export function shardsContract(within: WithStore): void {
   );
 
   test(
+    "opens a done shard again, once, with what it counted",
+    within(async ({ shards }) => {
+      const done = shardRow({ state: "done", attempt: 2, requests: 40, usdMicros: 7, losses: { no_claims: 3 } });
+      const failed = shardRow({ shardId: "1", state: "failed", attempt: 1, error: "no" });
+      await shards.createMany([done, failed, shardRow({ shardId: "2" })]);
+      const all = [done, failed, shardRow({ shardId: "2" }), shardRow({ shardId: "nobody" })];
+      assert.deepEqual(await shards.reopen(all), { reopened: 1 });
+      assert.deepEqual(await shards.reopen(all), { reopened: 0 });
+      assert.deepEqual(await shards.get(done), { ...done, state: "planned" });
+      assert.deepEqual(await shards.get(failed), failed);
+      assert.deepEqual(await shards.put({ ...done, attempt: 3 }), { outcome: "written" });
+    }),
+  );
+
+  test(
     "lists shards of a run, of a pass and of a stage, ordered by pass, stage and shard",
     within(async ({ shards }) => {
       const keys = (["2.train", "1.train"] as const).flatMap((passId) =>

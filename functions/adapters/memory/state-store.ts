@@ -36,6 +36,11 @@ function memoryShards(): ShardStore {
       shards.set(keyOf(row), structuredClone(row));
       return { outcome: "written" };
     },
+    async reopen(asked) {
+      const done = asked.map((shard) => shards.get(keyOf(shard))).filter((row) => row?.state === "done");
+      for (const row of done) if (row !== undefined) row.state = "planned";
+      return { reopened: done.length };
+    },
     async get(shard) {
       return structuredClone(shards.get(keyOf(shard)));
     },

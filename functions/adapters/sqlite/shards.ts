@@ -14,6 +14,9 @@ export function sqliteShards(database: DatabaseSync, write: Write): ShardStore {
   );
   const stateOf = database.prepare(`SELECT state FROM shards WHERE ${KEY}`);
   const select = database.prepare(`SELECT row FROM shards WHERE ${KEY}`);
+  const reopen = database.prepare(
+    `UPDATE shards SET state = 'planned', row = json_set(row, '$.state', 'planned') WHERE ${KEY} AND state = 'done'`,
+  );
   const list = database.prepare(
     `SELECT row FROM shards WHERE run_id = ?1 AND (?2 IS NULL OR pass_id = ?2) AND (?3 IS NULL OR stage = ?3)
        ORDER BY pass_id, stage, shard_id`,
@@ -27,6 +30,8 @@ export function sqliteShards(database: DatabaseSync, write: Write): ShardStore {
         if (upsert.run(...columnsOf(row)).changes === 1) return { outcome: "written" };
         return { outcome: stateOf.get(...keyOf(row))?.["state"] === "done" ? "already_done" : "stale" };
       }),
+    reopen: (shards) =>
+      write(() => ({ reopened: shards.reduce((sum, shard) => sum + Number(reopen.run(...keyOf(shard)).changes), 0) })),
     async get(shard) {
       const found = select.get(...keyOf(shard));
       return found && shardFrom(found);
