@@ -90,15 +90,11 @@ export const migrateState = (database: DatabaseSync, path: string): void => migr
 export const migrateReplies = (database: DatabaseSync, path: string): void => migrate(database, path, REPLY_MIGRATIONS);
 
 function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
-  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
-  if (version > migrations.length) {
-    throw new Error(
-      `${path}: its schema version is ${version}, this program knows up to ${migrations.length}; update the program, or use another folder`,
-    );
-  }
-  if (version === migrations.length) return;
+  if (versionOf(database, path, migrations) === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
   try {
+    // Read again under the lock: another process may have brought the file up in the meantime.
+    const version = versionOf(database, path, migrations);
     for (const statements of migrations.slice(version)) database.exec(statements);
     database.exec(`PRAGMA user_version = ${migrations.length}`);
     database.exec("COMMIT");
@@ -106,4 +102,12 @@ function migrate(database: DatabaseSync, path: string, migrations: readonly stri
     if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
+}
+
+function versionOf(database: DatabaseSync, path: string, { length }: readonly string[]): number {
+  const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
+  if (version <= length) return version;
+  throw new Error(
+    `${path}: its schema version is ${version}, this program knows up to ${length}; update the program, or use another folder`,
+  );
 }
