@@ -79,10 +79,10 @@ async function attempt(delivery: DeliveryRow, { store, clock, post, random, sign
     return;
   }
   if (signal.aborted) return;
-  const answer = await inTime(clock, signal, (limit) =>
+  const answer = await inTime(clock, signal, async (limit) =>
     post(webhook.url, { ...signed(delivery, webhook, clock), signal: limit }),
   );
-  if (signal.aborted) return; // nobody waited for the answer: the next sender tries again
+  if (signal.aborted && "error" in answer) return; // it was cut by us: the next sender tries again
   await store.record({ ...withoutLast(delivery), ...judged(answer, delivery.attempts, { now: clock.now(), random }) });
 }
 
