@@ -3,15 +3,12 @@ import type { Usage } from "../schemas/chat.ts";
 import type { ModelRef } from "../schemas/config.ts";
 import { COMPUTE_PRICES, toMicros } from "./prices.ts";
 
-const TOKENS_PER_PRICE = 1_000_000;
-
 /** Cost in USD micros of what a model used. The embedded engine is paid by time, a server by its price per token. */
 export function costMicros(model: ModelRef, used: { usage: Usage; seconds: number }): number {
   if (model.engine === "embedded") return toMicros(used.seconds * COMPUTE_PRICES["cpu-core"]);
   const price = model.price ?? { input: 0, output: 0 };
-  return toMicros(
-    (used.usage.prompt_tokens * price.input + used.usage.completion_tokens * price.output) / TOKENS_PER_PRICE,
-  );
+  // USD per million tokens is the same figure as millionths of a USD per token.
+  return Math.ceil(used.usage.prompt_tokens * price.input + used.usage.completion_tokens * price.output);
 }
 
 /** InternVL-class tiling: 12 tiles and a thumbnail of 256 tokens each, whatever the image's size; LLaVA-1.5 and -NeXT stay below. */
