@@ -1,11 +1,10 @@
 /** Carries a run to its end before the user's eyes: progress, the closing table, the path of the report. */
 import { join } from "node:path";
 import { reportKey } from "../../shared/keys.ts";
-import { configForPass } from "../../shared/passes.ts";
-import type { RunSizes } from "../../shared/progress.ts";
+import { runSizes } from "../../shared/run-sizes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
-import type { PassId, RunState } from "../../shared/schemas/rows.ts";
+import type { RunState } from "../../shared/schemas/rows.ts";
 import { resultTable } from "../report/table.ts";
 import { carryOut } from "../runtime/carry-out.ts";
 import type { Local } from "../runtime/local.ts";
@@ -63,20 +62,6 @@ export async function executeRun(
     progress.stop();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
-}
-
-/** What the passes of a run weigh against each other: by the answers each asks for. */
-function runSizes({ rounds, samples, trains }: RunPlan, config: RunConfig): RunSizes {
-  const answers = (passId: PassId) => configForPass(config, passId).generate.candidates;
-  const share = (passId: PassId) => answers(passId) / config.generate.candidates;
-  const evaluate = config.evaluate;
-  if (evaluate === undefined) return { rounds, data: samples.data, trains, evaluated: 0, share };
-  const numbers = Array.from({ length: (trains ? rounds : 0) + 1 }, (_, round) => round);
-  const reported = numbers.reduce((sum, round) => sum + share(`${round}.evaluate`) + share(`${round}.greedy`), 0);
-  const control = trains && evaluate.sftControl ? share(`${rounds}.control`) : 0;
-  const compared = trains ? (1 + rounds * evaluate.checkpoints) * share("1.select-1") : 0;
-  const evaluated = samples.evaluation * (reported + control) + samples.selection * compared;
-  return { rounds, data: samples.data, trains, evaluated, share };
 }
 
 /** ` --data DIR`, unless it is the default. */
