@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import { sceneRows } from "../embedded/world/manifest.ts";
-import { checkImage } from "../intake/image-check.ts";
+import { acceptImage } from "../intake/accept-image.ts";
 import { EMBEDDED, embeddedConfig } from "../runtime/embedded-models.ts";
 import { type Local, openLocal } from "../runtime/local.ts";
 import { answeredSample, scoreAnswers } from "../runtime/score-answer.ts";
@@ -80,13 +80,13 @@ async function embeddedAnswers(local: Local): Promise<string> {
   });
   for await (const { image, metadata, question } of sceneRows({ split: "tuning", seed: 1, count: 1 })) {
     const present = metadata.scene.objects[0]!.class;
-    const checked = await checkImage(image, "image", "scene.png");
-    if ("code" in checked) throw new Error(checked.reason);
+    const accepted = await acceptImage(image);
+    if (accepted.outcome === "refused") throw new Error(accepted.reason);
     const stored = {
-      sha256: await local.blobs.writeContent(image),
+      sha256: await local.blobs.writeContent(accepted.bytes),
       path: "scene.png",
-      width: checked.width,
-      height: checked.height,
+      width: accepted.width,
+      height: accepted.height,
     };
     const sample = answeredSample({ image: stored, question, answer: `There is a ${present}.` });
     const scored = await scoreAnswers(sample, { config, signal: AbortSignal.timeout(60_000) }, local);

@@ -4,19 +4,12 @@ import { type BadRowCode, type Problem, problem } from "./bad-row.ts";
 import { ascii } from "./tidied.ts";
 import type { WebProblem } from "./web-error.ts";
 
-/** Largest encoded image. Our choice: what hosted vision APIs accept for one image. */
-export const MAX_IMAGE_BYTES = 20 * 1024 * 1024;
-/** Most pixels. Our choice: 50 megapixels decode to 150 MB, and vision models see at most a few megapixels anyway. */
-const MAX_IMAGE_PIXELS = 50_000_000;
-/** Longest decoding, on one machine that does other things too. Our choice. */
-const DECODE_SECONDS = 10;
-
 /** What an image may cost before and while it is decoded. */
 export type ImageLimits = { maxBytes: number; maxPixels: number; decodeSeconds: number };
 export const IMAGE_LIMITS: ImageLimits = {
-  maxBytes: MAX_IMAGE_BYTES,
-  maxPixels: MAX_IMAGE_PIXELS,
-  decodeSeconds: DECODE_SECONDS,
+  maxBytes: 20 * 1024 * 1024, // our choice: what hosted vision APIs accept for one image
+  maxPixels: 50_000_000, // our choice: they decode to 150 MB, and vision models see at most a few million anyway
+  decodeSeconds: 10, // our choice: for a machine that does other things too
 };
 
 export type ImageFormat = "jpeg" | "png" | "webp";
@@ -39,7 +32,7 @@ type ImageCode = Extract<
 >;
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-export const ACCEPTED = "Convert it to JPEG, PNG or WebP.";
+const ACCEPTED = "Convert it to JPEG, PNG or WebP.";
 
 function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
   return signature.every((byte, index) => bytes[index] === byte);
@@ -127,14 +120,6 @@ export async function inspect(
   } catch (error) {
     return broken(format, firstLine(error));
   }
-}
-
-/** Whether bytes are an image that would be taken. `field` and `shown` go into the problem. */
-export async function checkImage(bytes: Uint8Array, field: string, shown: string): Promise<CheckedImage | Problem> {
-  const format = formatOf(bytes);
-  const refused = tooManyBytes(bytes.length) ?? format;
-  const checked = refused.outcome === "format" ? await inspect(bytes, refused.format, IMAGE_LIMITS) : refused;
-  return checked.outcome === "refused" ? refusedRow(checked, field, shown) : checked;
 }
 
 /** A refusal as the problem of a row's field. */

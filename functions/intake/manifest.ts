@@ -23,7 +23,7 @@ export type ReadManifestOptions = {
   root?: string;
   /** For manifests of strangers: refuse absolute paths and symbolic links. */
   confined?: boolean;
-  /** Images read and decoded at the same time; each may hold MAX_IMAGE_BYTES. */
+  /** Images read and decoded at the same time; each may hold an image of the largest size. */
   concurrency?: number;
 };
 

@@ -119,7 +119,10 @@ async function exchange(url: URL, { method, headers, body }: Message, call: Call
     const late = failure(call, "timed_out", `no connection in ${connectMs} ms`);
     const timer = setTimeout(() => request.destroy(late), connectMs);
     request.once("socket", (socket) => socket.once(secure ? "secureConnect" : "connect", () => clearTimeout(timer)));
-    request.once("close", () => clearTimeout(timer));
+    request.once("close", () => {
+      clearTimeout(timer);
+      reject(failure(call, "no_connection", "the server ended the connection without an answer")); // after a reply: nothing
+    });
     request.once("response", resolve);
     request.on("error", (error) => reject(explain(error, call, "no_connection")));
     request.end(body);
@@ -133,7 +136,8 @@ function isRedirect(reply: IncomingMessage): boolean {
 function checkHead(reply: IncomingMessage, maxBytes: number, call: Call): void {
   const { "content-encoding": encoding = "identity", "content-length": length = "0" } = reply.headers;
   if (reply.statusCode !== 200) throw failure(call, "bad_status", `the server answered ${reply.statusCode}`);
-  if (encoding !== "identity") throw failure(call, "encoded_reply", `the answer is encoded (${encoding.slice(0, 40)})`);
+  if (encoding.trim().toLowerCase() !== "identity")
+    throw failure(call, "encoded_reply", `the answer is encoded (${encoding.slice(0, 40)})`);
   if (Number(length) > maxBytes) throw failure(call, "too_large", `${length} bytes are more than ${maxBytes}`);
 }
 

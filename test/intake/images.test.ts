@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
-import { checkImage, MAX_IMAGE_BYTES } from "../../functions/intake/image-check.ts";
+import { acceptImage } from "../../functions/intake/accept-image.ts";
+import { IMAGE_LIMITS } from "../../functions/intake/image-check.ts";
 import { loadImage } from "../../functions/intake/image-source.ts";
 import { lines, picture, readAll, temporaryFolder, writeFiles } from "./support.ts";
 
 async function codeOf(bytes: Uint8Array): Promise<string> {
-  const checked = await checkImage(bytes, "image", "x");
-  return "code" in checked ? `${checked.code}: ${checked.reason}` : checked.format;
+  const image = await acceptImage(bytes);
+  return image.outcome === "refused" ? `${image.code}: ${image.reason}` : image.format;
 }
 
 /** A PNG that claims a size its data does not have: a few bytes that would decode to gigabytes. */
@@ -49,9 +50,9 @@ describe("an image", () => {
   });
 
   it("with too many bytes is refused, a file without being read", async (t) => {
-    assert.match(await codeOf(Buffer.alloc(MAX_IMAGE_BYTES + 1)), /^image_too_large: 21\.0 MB/);
+    assert.match(await codeOf(Buffer.alloc(IMAGE_LIMITS.maxBytes + 1)), /^image_too_large: 21\.0 MB/);
     const folder = await temporaryFolder(t);
-    const files = { "big.jpg": Buffer.alloc(MAX_IMAGE_BYTES + 1) };
+    const files = { "big.jpg": Buffer.alloc(IMAGE_LIMITS.maxBytes + 1) };
     const path = await writeFiles(folder, { "m.jsonl": lines([{ image: "big.jpg", question: "?" }]), ...files });
     assert.equal((await readAll({ path })).bad[0]?.code, "image_too_large");
   });

@@ -6,7 +6,7 @@ import type { RunConfig } from "../../../shared/schemas/config.ts";
 import type { Checkpoint, RunRow } from "../../../shared/schemas/rows.ts";
 import type { Submitted } from "../../../shared/schemas/sample.ts";
 import { knowsImage } from "../../embedded/image-check.ts";
-import { checkImage } from "../../intake/image-check.ts";
+import { acceptImage } from "../../intake/accept-image.ts";
 import { embeddedConfig } from "../../runtime/embedded-models.ts";
 import { type Local, openLocal, STATE_FILE } from "../../runtime/local.ts";
 import { promotedUpTo, readConfig } from "../../workers/files.ts";
@@ -99,7 +99,7 @@ export async function askedModels(options: { run?: string; config?: string }, lo
   };
 }
 
-/** Checks an image file as a manifest's would be and keeps its bytes. */
+/** Takes an image file in as a manifest's would be, and keeps it. */
 export async function readImage(
   path: string,
   { config }: AskedModels,
@@ -108,15 +108,20 @@ export async function readImage(
   const bytes = await readFile(path).catch(() => {
     throw new UserError(`cannot read ${path}`, { fix: "give the path of a JPEG, PNG or WebP file" });
   });
-  const checked = await checkImage(bytes, "image", path);
-  if ("code" in checked) throw new UserError(`${path}: ${checked.reason}`, { fix: checked.fix });
+  const accepted = await acceptImage(bytes);
+  if (accepted.outcome === "refused") throw new UserError(`${path}: ${accepted.reason}`, { fix: accepted.fix });
   const embedded = [config.policy, ...config.labelers].some(({ engine }) => engine === "embedded");
-  const strange = embedded && !(await knowsImage(bytes));
+  const strange = embedded && !(await knowsImage(accepted.bytes));
   const warnings = strange
     ? ["the embedded engine knows only its own picture world: what it says about this image means nothing"]
     : [];
   return {
-    image: { sha256: await blobs.writeContent(bytes), path, width: checked.width, height: checked.height },
+    image: {
+      sha256: await blobs.writeContent(accepted.bytes),
+      path,
+      width: accepted.width,
+      height: accepted.height,
+    },
     warnings,
   };
 }

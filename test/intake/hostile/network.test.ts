@@ -196,6 +196,14 @@ describe("fetching an image", () => {
     assert.match(answer.outcome === "refused" ? answer.reason : "", /no connection in 100 ms/);
   });
 
+  it("ends when the server turns to another protocol or says nothing and leaves", async (t) => {
+    const upgrade: RequestListener = (_, reply) => {
+      reply.socket?.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    };
+    assert.equal(await codeAt(t, upgrade), "image_url.no_connection");
+    assert.equal(await codeAt(t, (_, reply) => reply.destroy()), "image_url.no_connection");
+  });
+
   it("ends with the caller's own reason when the caller aborts", async (t) => {
     const server = await httpsServer(t, () => undefined);
     const abort = new AbortController();
