@@ -26,7 +26,7 @@ export async function readSmall(
   };
 }
 
-type Next = ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
+type Next = { done: false; value: Uint8Array<ArrayBuffer> } | { done: true; value?: unknown };
 
 async function nextOf(chunks: Uint8Array<ArrayBuffer>[], reader: ReadableStreamDefaultReader): Promise<Next> {
   const value = chunks.shift();

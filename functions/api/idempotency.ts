@@ -129,7 +129,7 @@ async function finish({ store, key, bodyHash, digest }: Begun, answer: Answer): 
   await store.finish(key, bodyHash, { ...answer, headers });
 }
 
-function replaceBody(context: Context, body: BodyInit): void {
+function replaceBody(context: Context, body: ReadableStream | Uint8Array<ArrayBuffer>): void {
   const response = new Response(body, context.res);
   context.res = undefined; // else Hono would merge the old headers into the new ones
   context.res = response;

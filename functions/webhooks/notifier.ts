@@ -4,8 +4,6 @@ import type { Clock } from "../../shared/ports/clock.ts";
 import type { WebhookStore } from "../../shared/ports/service-store.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { DeliveryRow, WebhookEvent, WebhookRow } from "../../shared/schemas/service.ts";
-import { type RandomBytes, secureBytes } from "../api/keys/new-key.ts";
-import { newWebhookSecret } from "./signature.ts";
 
 /** Queues one delivery per webhook that wants the event. Safe to repeat: the same version of a run is told once. */
 export type Notify = (event: WebhookEvent, run: RunRow) => Promise<void>;
@@ -16,18 +14,6 @@ export type NotifierDeps = {
   /** The principal whose run it is; `undefined` for a run of nobody, which only webhooks that name it hear of. */
   ownerOf: (runId: string) => Promise<string | undefined>;
 };
-
-/** A webhook as it is stored; the secret is in it and is shown to its maker once. */
-export function newWebhook(
-  asked: Pick<WebhookRow, "url" | "events" | "owner"> & { runId?: string | undefined },
-  now: number,
-  random: RandomBytes = secureBytes,
-): WebhookRow {
-  const { runId, ...facts } = asked;
-  const webhookId = `whk_${Array.from(random(8), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-  const secret = newWebhookSecret(random);
-  return { webhookId, ...facts, secret, ...(runId === undefined ? {} : { runId }), createdAt: now };
-}
 
 export function webhookNotifier({ store, clock, ownerOf }: NotifierDeps): Notify {
   return async (event, run) => {

@@ -1,20 +1,15 @@
-/** Signatures as Standard Webhooks has them (standardwebhooks.com, specification 1.0.0), symmetric: `v1`. */
+/** Signatures as Standard Webhooks has them (standardwebhooks.com), the symmetric kind: `v1`. */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import type { RandomBytes } from "../api/keys/new-key.ts";
 
 const PREFIX = "whsec_";
-const SECRET_BYTES = 32; // Standard Webhooks asks for 24 to 64
-
-export function newWebhookSecret(random: RandomBytes): string {
-  return PREFIX + base64(random(SECRET_BYTES));
-}
 
 /**
  * Headers that tell a receiver who sent this body and when. The id stays the same in every attempt, so that receivers know
  * what they have; the time is the attempt's, so that a late one is not taken for a replayed one.
  * @param message `now` in milliseconds since 1970
+ * @param secret `whsec_<base64 of the key>`
  */
 export function signedHeaders(
   message: { id: string; body: string; now: number },

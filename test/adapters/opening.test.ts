@@ -8,7 +8,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 const OPENER = new URL("../support/store-opener.ts", import.meta.url);
 
 test("a new folder may be opened by many at the same moment", async () => {
-  for (let time = 0; time < 4; time++) {
+  for (let time = 0; time < 2; time++) {
     await using folder = await tempFolder("opening");
     const gate = new Int32Array(new SharedArrayBuffer(4));
     const workerData = { path: join(folder.path, "state.sqlite"), gate };

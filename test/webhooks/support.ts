@@ -1,5 +1,5 @@
 import { memoryServiceStore } from "../../functions/adapters/memory/service.ts";
-import { newWebhook, webhookNotifier } from "../../functions/webhooks/notifier.ts";
+import { webhookNotifier } from "../../functions/webhooks/notifier.ts";
 import { type Post, webhookSender } from "../../functions/webhooks/sender.ts";
 import { randomFrom } from "../../shared/random.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
@@ -24,6 +24,11 @@ export function runRow(facts: Partial<RunRow> = {}): RunRow {
   };
 }
 
+/** A secret of 32 equal bytes. */
+export function secretOf(byte: number): string {
+  return `whsec_${Buffer.alloc(32, byte).toString("base64")}`;
+}
+
 /** What reached the receiver: when (ms), and what. */
 export type Arrived = { at: number; url: string; headers: Record<string, string>; body: string };
 
@@ -40,8 +45,15 @@ export async function world(answer: Post) {
   const owners = new Map([["run-a", "key_a"]]);
   const notify = webhookNotifier({ store, clock, ownerOf: async (runId) => owners.get(runId) });
   const create = async (facts: Partial<WebhookRow> = {}) => {
-    const asked = { url: "https://example.com/hook", events: [...WebhookEvent.options], owner: "key_a" };
-    const webhook = { ...newWebhook(asked, START), ...facts };
+    const webhook: WebhookRow = {
+      webhookId: "w0",
+      url: "https://example.com/hook",
+      events: [...WebhookEvent.options],
+      secret: secretOf(1),
+      owner: "key_a",
+      createdAt: START,
+      ...facts,
+    };
     await store.create(webhook);
     return webhook;
   };
