@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
-import type { ChatDelta, Engine, EngineInfo } from "../../shared/ports/engine.ts";
+import type { ChatDelta, Engine, EngineInfo, TokenLogprobs } from "../../shared/ports/engine.ts";
 import type { BatchLine, ChatBody, ChatCompletion, ChatReply } from "../../shared/schemas/chat.ts";
 import { completionOf, wordTokens } from "./engine/completion.ts";
 import { type LoadedModel, type Model, modelShelf, type SkillModel } from "./engine/models.ts";
@@ -10,6 +10,7 @@ import { BadRequest, lastTurn } from "./engine/request.ts";
 import { seeingModels } from "./engine/seeing.ts";
 import { answerSeeing, completedReply, failedReply, type Send, seeLines } from "./engine/seeing-batch.ts";
 import { divideReply, questionReply } from "./engine/skills.ts";
+import { TEXT_LENGTH } from "./model/architecture.ts";
 
 const ONLY_ITS_WORLD =
   "the embedded engine knows only its own world of composed 96x96 pictures; what it says about other pictures means nothing";
@@ -27,7 +28,8 @@ export function openEmbeddedEngine({ blobs }: { blobs: Pick<BlobStore, "read"> }
     const { role, revision } = await find(name);
     const sees = role === "policy" || role === "labeler";
     const warnings = sees ? [ONLY_ITS_WORLD] : [];
-    return { name: "embedded", revision, logprobs: sees, structuredOutput: !sees, warnings };
+    const facts = { name: "embedded", revision, logprobs: sees, structuredOutput: !sees, warnings };
+    return sees ? { ...facts, maxTokens: TEXT_LENGTH } : facts;
   }
 
   async function answerLines(
@@ -68,10 +70,10 @@ export function openEmbeddedEngine({ blobs }: { blobs: Pick<BlobStore, "read"> }
     const line: BatchLine = { custom_id: "stream", method: "POST", url: "/v1/chat/completions", body };
     const [chat] = await seeLines({ pictures, signal }, model, [line], throwFailure);
     let sent = false;
-    const onText = (choice: number, text: string) => {
-      if (text === "") return;
+    const onText = (choice: number, text: string, logprobs: TokenLogprobs | undefined) => {
+      if (text === "" && logprobs === undefined) return;
       sent = true;
-      send({ kind: "text", choice, text });
+      send({ kind: "text", choice, text, ...(logprobs ? { logprobs: [logprobs] } : {}) });
     };
     // A stop text may be cut off the end, so such an answer is sent when it is whole.
     const live = body.stop === undefined ? { signal, onText } : { signal };
@@ -121,8 +123,9 @@ function skillReply(model: SkillModel, line: BatchLine): ChatReply {
 }
 
 function* deltasOf({ choices, usage }: ChatCompletion, withText: boolean): Generator<ChatDelta> {
-  for (const { index, message, finish_reason } of choices) {
-    if (withText) yield { kind: "text", choice: index, text: message.content ?? "" };
+  for (const { index, message, logprobs, finish_reason } of choices) {
+    const named = logprobs?.content ? { logprobs: logprobs.content } : {};
+    if (withText) yield { kind: "text", choice: index, text: message.content ?? "", ...named };
     yield { kind: "finish", choice: index, reason: finish_reason ?? "stop" };
   }
   if (usage) yield { kind: "usage", usage };

@@ -1,10 +1,9 @@
 import { sha256Hex } from "../../../shared/ids.ts";
-import type { ChatBody, ChatChoice, ChatCompletion } from "../../../shared/schemas/chat.ts";
+import type { TokenLogprobs } from "../../../shared/ports/engine.ts";
+import type { ChatBody, ChatCompletion } from "../../../shared/schemas/chat.ts";
 import { IMAGE_TOKENS } from "../model/architecture.ts";
 import { VOCABULARY } from "../model/tokenizer.ts";
 import { logSoftmax } from "../sampling/choose.ts";
-
-export type TokenLogprobs = NonNullable<NonNullable<ChatChoice["logprobs"]>["content"]>[number];
 
 /** The chosen token and its strongest rivals, nats, under the model itself: temperature and top_p change no logprob. */
 export function tokenLogprobs(logits: ArrayLike<number>, id: number, top: number): TokenLogprobs {

@@ -1,3 +1,4 @@
+import type { TokenLogprobs } from "../../../shared/ports/engine.ts";
 import type { ChatBody, ChatCompletion } from "../../../shared/schemas/chat.ts";
 import type { Prefix } from "../model/prefix-graph.ts";
 import { type Prompt, promptGraph } from "../model/prompt-graph.ts";
@@ -5,7 +6,7 @@ import { decode, NO, pieceOf, VOCABULARY, VOCABULARY_SIZE, YES } from "../model/
 import type { ImageTokens } from "../model/vision-graph.ts";
 import { randomOf } from "../random.ts";
 import type { sampler, TextJob } from "../sampling/sampler.ts";
-import { type ChoiceParts, completionOf, promptTokens, type TokenLogprobs, tokenLogprobs } from "./completion.ts";
+import { type ChoiceParts, completionOf, promptTokens, tokenLogprobs } from "./completion.ts";
 import { lazy } from "./lazy.ts";
 import type { LoadedModel } from "./models.ts";
 import { completesAnswer, readPrompt } from "./prompts.ts";
@@ -14,7 +15,8 @@ import { samplerPool } from "./sampler-pool.ts";
 
 /** A chat about a picture that has been read. */
 export type Seen = { body: ChatBody; image: ImageTokens; prefix: () => Promise<Prefix> };
-export type OnText = (piece: string) => void;
+/** Told of each token: its text (the end's is empty), and its logprobs where they were asked for. */
+export type OnText = (piece: string, logprobs: TokenLogprobs | undefined) => void;
 
 /** Certain of no: what a labeler says to a question that is none of this world. */
 const strangerLogits = (): Float32Array => new Float32Array(VOCABULARY_SIZE).fill(-50).fill(0, NO, NO + 1);
@@ -26,6 +28,7 @@ const isOneToken = ({ body }: Seen): boolean =>
 export function seeingModels() {
   const prompts = lazy(promptGraph);
   const samplers = samplerPool();
+  const inTurn = oneAtATime();
 
   function singleToken(body: ChatBody, ids: readonly number[], logits: ArrayLike<number>): ChatCompletion {
     const id = bestToken(logits);
@@ -35,20 +38,24 @@ export function seeingModels() {
     return completionOf(body, promptTokens(ids), [{ text: VOCABULARY[id]!, reason, tokens: 1, ...logprobs }]);
   }
 
-  /** Completions of one-token questions. */
+  /**
+   * Completions of one-token questions. Batches take turns: passes of several in every turn of the event loop would
+   * slow down the texts that are written beside them.
+   */
   async function labelAll(
     model: LoadedModel,
     chats: readonly { seen: Seen; ids: number[] }[],
   ): Promise<ChatCompletion[]> {
     const asked = chats.map(({ seen, ids }): Prompt => ({ image: seen.image, ids }));
-    const answers = await (await prompts()).answer(model.weights, asked);
+    const graph = await prompts();
+    const answers = await inTurn(() => graph.answer(model.weights, asked));
     return chats.map(({ seen, ids }, i) => singleToken(seen.body, ids, answers[i]!));
   }
 
   async function writeOne(
     model: LoadedModel,
     seen: Seen,
-    options: { signal?: AbortSignal; onText?: (choice: number, piece: string) => void },
+    options: { signal?: AbortSignal; onText?: (choice: number, ...told: Parameters<OnText>) => void },
   ) {
     const reading = readPrompt(lastTurn(seen.body).text, model.role);
     if (reading.mode === "stranger") return singleToken(seen.body, [], strangerLogits());
@@ -57,7 +64,7 @@ export function seeingModels() {
     const written = await samplers.using(model, (writer) =>
       Promise.all(
         Array.from({ length: decoding.choices }, (_, choice) => {
-          const onText = options.onText && ((piece: string) => options.onText?.(choice, piece));
+          const onText = options.onText && ((...told: Parameters<OnText>) => options.onText?.(choice, ...told));
           const plan = { prefix, ids: reading.ids, mode: reading.mode, decoding, choice };
           return writeChoice(writer, plan, {
             ...(options.signal ? { signal: options.signal } : {}),
@@ -76,6 +83,16 @@ export function seeingModels() {
     return reading.mode === "question" ? reading.ids : undefined;
   };
   return { oneTokenIds, labelAll, writeOne };
+}
+
+/** Runs what it is given one after the other, in the order it came. */
+function oneAtATime() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
 }
 
 const bestToken = (logits: ArrayLike<number>): number => {
@@ -125,7 +142,8 @@ async function writeChoice(
     },
     onToken: (id, logits) => {
       if (top !== undefined) logprobs.push(tokenLogprobs(logits, id, top));
-      live.onText?.(mode === "caption" ? pieceOf(id, previous) : pieceOf(id, previous).toLowerCase());
+      const piece = pieceOf(id, previous);
+      live.onText?.(mode === "caption" ? piece : piece.toLowerCase(), logprobs.at(-1));
       previous = id;
     },
   };
