@@ -34,7 +34,7 @@ export type PostOptions = WebRules & { headers: Readonly<Record<string, string>>
 
 const CONNECT_MS = 5_000; // our choice
 const TOTAL_MS = 20_000; // our choice: 20 MiB at 1 MiB/s, the slowest that is waited for
-const MAX_REDIRECTS = 3; // our choice: http→https, bare→www, to the store
+const MAX_REDIRECTS = 3; // our choice: to the name with www, to the server of images, to the copy near by
 const MAX_HEADER_BYTES = 16 * 1024; // Node's own default, whatever the process was started with
 
 /** One call with all its redirects. */

@@ -4,7 +4,7 @@ import ipaddr from "ipaddr.js";
 
 /** The only IPv6 block that IANA gives out for the public internet; all that embeds IPv4 or is special lies outside or below. */
 const PUBLIC_IPV6 = ipaddr.IPv6.parseCIDR("2000::/3");
-/** Azure's machine agent answers here: a public number that is not on the internet (Azure docs, "IP address 168.63.129.16"). */
+/** Azure serves its virtual machines here: a public number that is not on the internet (its docs: "What is IP address 168.63.129.16?"). */
 const CLOUD_HOSTS = new Set(["168.63.129.16"]);
 
 /** Words for the ranges of ipaddr.js that people meet; the others are called by their own name. */
