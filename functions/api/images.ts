@@ -17,8 +17,8 @@ export const imageRoutes = (deps: ImageDeps) =>
     .openapi(uploadImage, async (context) => {
       const image = await sentImage(context, context.req.valid("json"), deps);
       if (image.outcome === "refused") {
-        const { code, reason, fix } = image;
-        throw refusal({ outcome: "refused", code, field: "body", detail: reason, fix });
+        const { reason: detail, fix } = image;
+        throw refusal({ outcome: "refused", code: problemCode(image.code), field: "body", detail, fix });
       }
       const { sha256, format, width, height, changed } = image;
       const view = { id: sha256, url: imageUrl(sha256), format, width, height, bytes: image.bytes.length, changed };
@@ -52,4 +52,9 @@ function typeOf(bytes: Uint8Array): string | undefined {
   if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
   return head.startsWith("RIFF") && head.endsWith("WEBP") ? "image/webp" : undefined;
+}
+
+/** `broken_image` of a manifest's row is `image.broken` here; `image_url.port` stays. */
+export function problemCode(code: string): string {
+  return code.includes(".") ? code : `image.${code.replace(/_?image_?/, "")}`;
 }

@@ -110,7 +110,7 @@ function sourceProblems(body: ConfigBody, { named, rows }: { named: string | und
   return [];
 }
 
-/** A client's config shall not name files of the server, nor make it send any secret it has to a server the client chose. */
+/** A client's config shall not name files of the server's machine. */
 function pathProblems(config: Record<string, unknown>): Found[] {
   const places: [string, unknown][] = [
     ["config.data", config["data"]],
@@ -130,32 +130,12 @@ function fieldOf(value: unknown, field: string): unknown {
 }
 
 function configProblems(read: ReadConfig): Found[] {
-  if (read.outcome === "read") return secretProblems(read.config);
+  if (read.outcome === "read") return [];
   if (read.outcome === "unknown_preset") return [{ code: "config.preset", field: "config", detail: read.message }];
   const errors = read.error.issues.flatMap((issue) => fieldErrors(issue, { value: read.value, prefix: "config." }));
   return errors
     .filter(({ field }) => !/\.(data|selection)\.path$/.test(field)) // told by pathProblems
     .map((error) => ({ code: "config.invalid" as const, ...error }));
-}
-
-/** `OPENAI_API_KEY`, `LAB_API_KEY`, …: everything else in the environment is none of a config's business. */
-const KEY_VARIABLE = /^(?:[A-Z0-9]+_)*API_KEY$/;
-
-function secretProblems(config: RunConfig): Found[] {
-  const models = [
-    ["policy", config.policy],
-    ["divider", config.divider],
-    ["questioner", config.questioner],
-    ...config.labelers.map((labeler, index) => [`labelers.${index}`, labeler] as const),
-  ] as const;
-  return models
-    .filter(([, { apiKeyEnv }]) => !KEY_VARIABLE.test(apiKeyEnv))
-    .map(([role, { apiKeyEnv }]) => ({
-      code: "config.api_key_env",
-      field: `config.${role}.apiKeyEnv`,
-      value: apiKeyEnv,
-      detail: "the variable's name must end in API_KEY",
-    }));
 }
 
 async function manifestProblems(body: ConfigBody, named: string | undefined, deps: RunBodyDeps): Promise<Found[]> {
