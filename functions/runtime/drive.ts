@@ -10,7 +10,7 @@ import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { LocalOrchestrator } from "../adapters/asl/orchestrator.ts";
 import { writeJson } from "../workers/files.ts";
 import { type Ending, RunStopped, shortOfMoney, stoppedByHand } from "./endings.ts";
-import { type Local, openLoop } from "./local.ts";
+import { LOOP_NAME, type Local, openLoop } from "./local.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import { moveRun } from "./run-rows.ts";
 
@@ -105,6 +105,20 @@ async function continueOrStart(runId: string, loop: LocalOrchestrator): Promise<
   for (let attempt = 1; ; attempt++) {
     const { outcome, executionId } = await loop.start({ name: `${runId}.${attempt}`, input: { runId } });
     if (outcome === "started") return executionId;
+  }
+}
+
+/** The next drive starts from the first round's first stage instead of where this one was cut off. */
+export async function forgetExecution(runId: string, local: Local): Promise<void> {
+  const loop = openLoop(local, { emit: () => {}, signal: new AbortController().signal, flow: runId });
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const executionId = `${LOOP_NAME}:${runId}.${attempt}`;
+      const { outcome } = await loop.stop(executionId, "its shards were opened again");
+      if (outcome === "unknown_execution") return;
+    }
+  } finally {
+    await loop.close();
   }
 }
 

@@ -108,6 +108,9 @@ function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.Proces
   };
 }
 
+/** Executions are called `loop:<runId>.<attempt>`. */
+export const LOOP_NAME = "loop";
+
 /**
  * The loop with its workers in this process. Its definition is the deployed one. `flow` is the run's name where several
  * share an engine. Several loops may be open at once: each has a connection of its own, commits within one turn, and
@@ -159,6 +162,7 @@ export function openLoop(
       writeObject: async ({ key }, content) => void (await local.blobs.write(key, content)),
     },
     clock: local.clock,
+    name: LOOP_NAME,
   });
   const { close } = orchestrator;
   return Object.assign(orchestrator, {

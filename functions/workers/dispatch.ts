@@ -82,7 +82,7 @@ async function finishShard({ job, row, result, spent }: Finished, deps: WorkerDe
     parked: result.parked,
     requests: result.requests,
     cachedReplies: result.cachedReplies,
-    usage: [...result.usage.values()].reduce(addUsage, NO_USAGE),
+    usage: [...result.usage.values()].reduce(addUsage, row.usage ?? NO_USAGE), // a shard that was opened again counted before
     usdMicros: row.usdMicros + spent.usdMicros,
     seconds: row.seconds + result.seconds,
     losses: addLosses(lossesSoFar(row), result.losses, { cost_above_bound: spent.cappedMicros }),
