@@ -39,7 +39,7 @@ export async function reserve(
     if (reserved.outcome !== "short") return { id, account };
     const row = await store.ledger.read(account);
     const missing = bounds.micros - ((row?.budget ?? 0) - (row?.settled ?? 0));
-    if (missing > 0) throw new WorkerError(RUN_PAUSED, `the budget is short by ${(missing / 1e6).toFixed(4)} USD`);
+    if (missing > 0) throw new WorkerError(RUN_PAUSED, `the budget is short by ${missing / 1e6} USD`);
     await clock.sleep(LOOK_AGAIN_MS, signal);
   }
 }
