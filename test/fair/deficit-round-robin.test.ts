@@ -163,13 +163,12 @@ function servedOver({ size, weights, costs, takes }: Backlog): number[][] {
     queue.add(String(flow), items, weight);
   });
   const served = weights.map(() => 0);
-  return takes.reduce(
-    (history, capacity) => {
-      for (const { flow, cost } of queue.take(capacity)) served[Number(flow)]! += cost;
-      return [...history, served.slice()];
-    },
-    [served.slice()],
-  );
+  const history = [served.slice()];
+  for (const capacity of takes) {
+    for (const { flow, cost } of queue.take(capacity)) served[Number(flow)]! += cost;
+    history.push(served.slice());
+  }
+  return history;
 }
 
 type Backlog = { size: number; weights: number[]; costs: number[]; takes: number[] };
