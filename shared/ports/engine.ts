@@ -1,4 +1,4 @@
-import type { BatchLine, ChatBody, ChatReply, Usage } from "../schemas/chat.ts";
+import type { BatchLine, ChatBody, ChatChoice, ChatReply, Usage } from "../schemas/chat.ts";
 
 /** What an engine can do, asked once when a run is planned. */
 export type EngineInfo = {
@@ -12,10 +12,15 @@ export type EngineInfo = {
   structuredOutput: boolean;
   /** True when `n` > 1 is answered in one call; otherwise the adapter repeats the request with derived seeds. */
   warnings: string[];
+  /** Most tokens of one answer, where the engine knows. */
+  maxTokens?: number;
 };
 
+export type TokenLogprobs = NonNullable<NonNullable<ChatChoice["logprobs"]>["content"]>[number];
+
 export type ChatDelta =
-  | { kind: "text"; choice: number; text: string }
+  /** `logprobs` where they were asked for: of this text's tokens, in order. */
+  | { kind: "text"; choice: number; text: string; logprobs?: TokenLogprobs[] }
   | { kind: "finish"; choice: number; reason: string }
   | { kind: "usage"; usage: Usage };
 

@@ -16,6 +16,8 @@ export type FakeEngineOptions = {
   mostChoices?: number;
   /** Answers `n` > 1, logprobs or response_format with a refusal that names them. */
   refuses?: readonly ("n" | "logprobs" | "response_format")[];
+  /** What `describe` says it writes at most. */
+  maxTokens?: number;
   /** Answers nothing that has no image. */
   needsImage?: boolean;
 };
@@ -35,7 +37,8 @@ export function fakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     streamed: [],
     aborted: 0,
     async describe() {
-      return { name: "fake", revision: "fake-1", logprobs: true, structuredOutput: true, warnings: [] };
+      const facts = { name: "fake", revision: "fake-1", logprobs: true, structuredOutput: true, warnings: [] };
+      return options.maxTokens === undefined ? facts : { ...facts, maxTokens: options.maxTokens };
     },
     async *run(lines, signal) {
       engine.batches.push([...lines]);
@@ -154,8 +157,11 @@ function* deltasOf(body: ChatBody, options: FakeEngineOptions): Generator<ChatDe
   if (reply.outcome === "failed") throw Object.assign(new Error(reply.failure.message), { failure: reply.failure });
   const { choices, usage } = reply.completion;
   for (const choice of choices) {
-    for (const [at, token] of tokensOf(choice).entries())
-      yield { kind: "text", choice: choice.index, text: at === 0 ? token : ` ${token}` };
+    for (const [at, token] of tokensOf(choice).entries()) {
+      const named = choice.logprobs?.content?.[at];
+      const text = at === 0 ? token : ` ${token}`;
+      yield { kind: "text", choice: choice.index, text, ...(named ? { logprobs: [named] } : {}) };
+    }
     yield { kind: "finish", choice: choice.index, reason: choice.finish_reason ?? "stop" };
   }
   if (usage) yield { kind: "usage", usage };

@@ -3,7 +3,7 @@ import type { Stream } from "openai/core/streaming";
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions";
 import { z } from "zod";
 import type { ChatDelta } from "../../../shared/ports/engine.ts";
-import { type ChatBody, Usage } from "../../../shared/schemas/chat.ts";
+import { type ChatBody, ChoiceLogprobs, Usage } from "../../../shared/schemas/chat.ts";
 import { withRetries } from "./attempts.ts";
 import { singleChoice, totalUsage } from "./choices.ts";
 import type { Connection } from "./connection.ts";
@@ -19,6 +19,7 @@ const Chunk = z.object({
       z.object({
         index: z.int().min(0),
         delta: z.object({ content: z.string().nullish() }).nullish(),
+        logprobs: ChoiceLogprobs.nullish(),
         finish_reason: z.string().nullish(),
       }),
     )
@@ -128,8 +129,11 @@ async function opened(
 function* deltasOf(event: unknown): Generator<ChatDelta> {
   const chunk = Chunk.safeParse(event);
   if (!chunk.success) throw new GarbledReply(z.prettifyError(chunk.error).replaceAll("\n", " "));
-  for (const { index, delta, finish_reason } of chunk.data.choices) {
-    if (delta?.content) yield { kind: "text", choice: index, text: delta.content };
+  for (const { index, delta, logprobs, finish_reason } of chunk.data.choices) {
+    const text = delta?.content ?? "";
+    const named = logprobs?.content ?? [];
+    if (named.length > 0) yield { kind: "text", choice: index, text, logprobs: named };
+    else if (text !== "") yield { kind: "text", choice: index, text };
     if (finish_reason) yield { kind: "finish", choice: index, reason: finish_reason };
   }
   if (chunk.data.usage) yield { kind: "usage", usage: chunk.data.usage };
