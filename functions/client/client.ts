@@ -48,7 +48,7 @@ export function connect(baseUrl: string, options: ConnectOptions = {}): ServiceC
     options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
   const call = options.fetch ?? ((input, init) => fetch(input, init));
   const api = hc<Api>(base === "" ? "/" : base, { headers, fetch: call });
-  const post = async (path: string, request: RequestInit, { idempotencyKey, signal }: SendOptions = {}) => {
+  const post = async <T>(path: string, request: RequestInit, { idempotencyKey, signal }: SendOptions = {}) => {
     const key = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey };
     const sent = { ...headers, ...key, ...(request.headers as Record<string, string>) };
     const response = await call(`${base}${path}`, {
@@ -58,10 +58,10 @@ export function connect(baseUrl: string, options: ConnectOptions = {}): ServiceC
       signal: signal ?? null,
     });
     if (!response.ok) throw await serviceError(response);
-    return response.json();
+    return (await response.json()) as T;
   };
-  const postRows = async (path: string, lines: Rows, how?: SendOptions) =>
-    post(path, { headers: { "content-type": "application/x-ndjson" }, ...(await ndjsonBody(lines)) }, how);
+  const postRows = async <T>(path: string, lines: Rows, how?: SendOptions) =>
+    post<T>(path, { headers: { "content-type": "application/x-ndjson" }, ...(await ndjsonBody(lines)) }, how);
   return {
     baseUrl: base,
     api,
@@ -83,7 +83,8 @@ export function connect(baseUrl: string, options: ConnectOptions = {}): ServiceC
     uploadImage: (body, how) =>
       post("/v1/images", { headers: { "content-type": "application/octet-stream" }, body }, how),
     async dataset(runId, query) {
-      const asked = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, `${value}`]));
+      const { round, format = "parquet", as = "zip" } = query;
+      const asked = new URLSearchParams({ round: `${round}`, format, as });
       const response = await call(`${base}/v1/runs/${encodeURIComponent(runId)}/dataset?${asked}`, { headers });
       if (!response.ok || response.body === null) throw await serviceError(response);
       const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "dataset";
