@@ -50,6 +50,7 @@ export type RunSizes = {
   share: (passId: PassId) => number;
 };
 
+/** @param nowMs ms since 1970, as in every function here */
 export function startProgress(runId: string, sizes: RunSizes, nowMs: number): ProgressState {
   const workTotal = (sizes.data * (sizes.trains ? 1 + TRAIN_SHARE : 1) + sizes.evaluated) * SAMPLE_WEIGHT;
   return {
@@ -70,6 +71,7 @@ export function startProgress(runId: string, sizes: RunSizes, nowMs: number): Pr
   };
 }
 
+/** The state after one more event; events of passes that are over change nothing shown. */
 export function progressAfter(state: ProgressState, event: RunEvent, nowMs: number): ProgressState {
   switch (event.kind) {
     case "stage":

@@ -12,7 +12,7 @@ import { EXIT, type ExitCode } from "./errors.ts";
 import type { Output } from "./output.ts";
 import { showProgress } from "./progress.ts";
 
-const EXIT_OF: Record<RunState, ExitCode> = {
+export const EXIT_OF: Record<RunState, ExitCode> = {
   finished: EXIT.ok,
   paused: EXIT.paused,
   stopped: EXIT.interrupted,

@@ -14,9 +14,12 @@ import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
 import { scoreCommand } from "./commands/score.ts";
 import { serveEngineCommand } from "./commands/serve-engine.ts";
+import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { EXIT } from "./errors.ts";
 import { explain } from "./output.ts";
+import { REMOTE_COMMANDS } from "./remote/commands.ts";
+import { openRemote, serverIn } from "./remote/server.ts";
 
 const COMMANDS = [
   demoCommand,
@@ -30,19 +33,25 @@ const COMMANDS = [
   initCommand,
   modelsCommand,
   doctorCommand,
+  startCommand,
   serveEngineCommand,
   keysCommand,
 ];
 
-export function buildProgram(): Command {
+/** With `server`, the commands that a service does; otherwise those of this machine. */
+export function buildProgram(server: string | undefined): Command {
   const program = new Command("rlaifv")
     .description(
       "Makes a multimodal model more trustworthy with open models only: RLAIF-V, from images to a better model.",
     )
     .version(codeVersion())
+    .option(
+      "--server <url>",
+      "let a service do it: run, demo, estimate, status, export, chat and more (or RLAIFV_SERVER)",
+    )
     .showHelpAfterError("(--help tells all options)")
     .exitOverride();
-  for (const command of COMMANDS) program.addCommand(command().exitOverride());
+  for (const command of commandsOf(server)) program.addCommand(command.exitOverride());
   program.addHelpText(
     "after",
     "\nStart with: rlaifv demo\nExit codes: 0 done, 1 broken, 2 wrong use, 3 paused by the budget, 4 bad data, 5 folder in use, 130 stopped.",
@@ -50,9 +59,15 @@ export function buildProgram(): Command {
   return program;
 }
 
+function commandsOf(server: string | undefined): Command[] {
+  if (server === undefined) return COMMANDS.map((command) => command());
+  const remote = openRemote(server, process.env);
+  return REMOTE_COMMANDS.map((command) => command(remote));
+}
+
 async function main(): Promise<void> {
   try {
-    await buildProgram().parseAsync(process.argv);
+    await buildProgram(serverIn(process.argv.slice(2), process.env)).parseAsync(process.argv);
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     else process.exitCode = explain(error, { json: process.argv.includes("--json") });

@@ -1,7 +1,9 @@
 /** How commands speak: text for people, one JSON value on stdout with `--json`; everything else goes to stderr. */
+import { APIError } from "openai";
 import pc from "picocolors";
 import { z } from "zod";
 import { EngineFailure } from "../adapters/openai/failure.ts";
+import { ServiceError } from "../client/problem.ts";
 import { ExportError } from "../exports/survey.ts";
 import { ManifestError } from "../intake/raw-row.ts";
 import { EXIT, type ExitCode, UserError } from "./errors.ts";
@@ -51,9 +53,21 @@ function asUserError(error: unknown): UserError | undefined {
   if (error instanceof ManifestError || error instanceof ExportError) {
     return new UserError(error.message, { fix: "mend the data and start again", exitCode: EXIT.badData });
   }
+  if (error instanceof ServiceError) return serviceProblem(error);
+  if (error instanceof APIError) {
+    return new UserError(error.message, {
+      fix: "mend the request; models and limits: rlaifv --server URL models, usage",
+    });
+  }
   if (error instanceof z.ZodError)
     return new UserError(z.prettifyError(error), { fix: "mend these fields and start again" });
   return undefined;
+}
+
+function serviceProblem({ problem: { detail, field, value, fix, errors = [] } }: ServiceError): UserError {
+  const where = field === undefined ? "" : ` (${field}${value === undefined ? "" : ` = ${value}`})`;
+  const others = errors.slice(1).map((one) => `\n  ${one.field}: ${one.detail}`);
+  return new UserError(`${detail}${where}${others.join("")}`, { fix });
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -7,7 +7,7 @@ import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { ExportFormat, Lineage, LineageModel } from "../../shared/schemas/lineage.ts";
 import { Pair } from "../../shared/schemas/pair.ts";
 import { RunPlan } from "../../shared/schemas/plan.ts";
-import type { Report } from "../../shared/schemas/report.ts";
+import { Report } from "../../shared/schemas/report.ts";
 import { RoundSelection } from "../../shared/schemas/rounds.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
@@ -35,6 +35,21 @@ export async function finishRun(run: RunRow, local: Local): Promise<Report> {
   await writeJson(local.blobs, reportKey(runId, "json"), report);
   await local.blobs.write(reportKey(runId, "html"), reportHtml(report, await examplesOf(report, local)));
   return report;
+}
+
+/** The report as far as the run has come; a finished run's as it was written. */
+export async function currentReport(run: RunRow, local: Local): Promise<Report> {
+  const written =
+    run.state === "finished" ? await readJson(local.blobs, reportKey(run.runId, "json"), Report) : undefined;
+  return written ?? buildReport(run, { ...local, bench: () => scenesBench });
+}
+
+/** The same as a page. */
+export async function currentReportPage(run: RunRow, local: Local): Promise<string> {
+  const written = run.state === "finished" ? await local.blobs.read(reportKey(run.runId, "html")) : undefined;
+  if (written !== undefined) return new TextDecoder().decode(written);
+  const report = await currentReport(run, local);
+  return reportHtml(report, await examplesOf(report, local));
 }
 
 export type RoundExport = { runId: string; round: number; format: ExportFormat };

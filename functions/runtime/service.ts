@@ -1,0 +1,177 @@
+/** The service of one machine: API, chat and console over one data folder. The only place that puts them together. */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Hono } from "hono";
+import { randomFrom } from "../../shared/random.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import { openAdmission } from "../api/admission/admission.ts";
+import { createApi } from "../api/app.ts";
+import { openCatalog } from "../api/chat/catalog.ts";
+import type { ApiDeps } from "../api/deps.ts";
+import { ProblemError } from "../api/problem.ts";
+import { bundleConsole } from "../console/bundle.ts";
+import { consoleRoutes } from "../console/routes.ts";
+import { checkWebhookUrl, safePost, type WebRules } from "../intake/safe-fetch.ts";
+import { serviceImages } from "../intake/service-images.ts";
+import { WebError } from "../intake/web-error.ts";
+import { webhookNotifier } from "../webhooks/notifier.ts";
+import { webhookSender } from "../webhooks/sender.ts";
+import { openDatasets } from "./datasets.ts";
+import { embeddedConfig } from "./embedded-models.ts";
+import { openEventSinks } from "./event-sink.ts";
+import { currentReport, currentReportPage } from "./finish.ts";
+import { identifyLocally } from "./identify.ts";
+import { type Local, openLocal } from "./local.ts";
+import { codeVersion } from "./plan-run.ts";
+import type { AllowedServer } from "./run-checks.ts";
+import { type OpenRunControl, openRunControl } from "./run-control.ts";
+import { ownerOf } from "./run-owner.ts";
+
+export type ServiceOptions = {
+  dataDir: string;
+  env: NodeJS.ProcessEnv;
+  /** Whether the user of this machine needs no key. */
+  ownerWithoutKey: boolean;
+  /** Whether people without a key may chat. */
+  anonymousChat: boolean;
+  trustProxy: boolean;
+  /** Their policies are served beside the embedded one, and keys may use their servers. */
+  configs: readonly RunConfig[];
+  /** What may be called for images and webhooks; `{}`: the public internet by https. */
+  web: WebRules;
+  maxActiveRuns?: number;
+  /** Told what broke without anybody waiting for it. */
+  onFault: (error: unknown, where: string) => void;
+};
+
+export type Service = {
+  app: Hono;
+  /** Takes up what a dead process left. Call as the only process that writes in the folder. */
+  start(): Promise<void>;
+  /** Stops working; the next start goes on. */
+  close(): Promise<void>;
+};
+
+/** `fetch` of the app answers from the first moment; runs go on with `start`. */
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const local = await openLocal({ ...options, compute: "threads" });
+  const ended = new AbortController();
+  const admission = openAdmission({ ledger: local.store.ledger, clock: local.clock });
+  const runs = runControl(local, admission, options);
+  const deps = await apiDeps(local, { admission, runs }, options);
+  const app = new Hono();
+  app.route("/", consoleRoutes(await bundleConsole()));
+  app.route(
+    "/",
+    createApi(deps, (error, requestId) => options.onFault(error, requestId)),
+  );
+  let sender = Promise.resolve();
+  return {
+    app,
+    async start() {
+      sender = sendWebhooks(local, options, ended.signal);
+      await runs.start();
+    },
+    async close() {
+      await runs.close();
+      ended.abort();
+      await sender;
+      await local.close();
+    },
+  };
+}
+
+type Admission = ReturnType<typeof openAdmission>;
+
+function runControl(local: Local, admission: Admission, options: ServiceOptions): OpenRunControl {
+  const { clock, blobs, store } = local;
+  const sinks = openEventSinks(store.service.events, clock);
+  const principalOf = async (runId: string) => (await ownerOf(runId, blobs))?.id;
+  return openRunControl({
+    local,
+    admission,
+    sinkOf: (runId) => sinks.of(runId),
+    notify: webhookNotifier({ store: store.service.webhooks, clock, ownerOf: principalOf }),
+    onFault: ({ runId, error }) => options.onFault(error, `run ${runId}`),
+    servers: options.configs.flatMap(serversOf),
+    ...(options.maxActiveRuns === undefined ? {} : { maxActiveRuns: options.maxActiveRuns }),
+  });
+}
+
+async function apiDeps(
+  local: Local,
+  { admission, runs }: { admission: Admission; runs: OpenRunControl },
+  options: ServiceOptions,
+): Promise<ApiDeps> {
+  const { store, blobs, clock } = local;
+  const { service } = store;
+  const salt = await saltOf(options.dataDir);
+  return {
+    store,
+    service,
+    blobs,
+    clock,
+    admission,
+    identify: identifyLocally({ ...options, keys: service.keys, clock, salt }),
+    runs,
+    models: openCatalog({ store, blobs, clock, base: servedModels(options.configs), bind: local.models.bind }),
+    images: serviceImages({ blobs, clock, web: options.web }),
+    report: (run) => currentReport(run, local),
+    reportHtml: (run) => currentReportPage(run, local),
+    dataset: openDatasets(local),
+    checkWebhookUrl: (url) => checkWebhookUrl(url, options.web).catch(asProblem),
+    version: codeVersion(),
+  };
+}
+
+/** Every server that the operator's configs name, with the variable its key comes from. */
+function serversOf({ policy, divider, questioner, labelers }: RunConfig): AllowedServer[] {
+  return [policy, divider, questioner, ...labelers].flatMap(({ baseUrl, apiKeyEnv }) =>
+    baseUrl === undefined ? [] : [{ baseUrl, apiKeyEnv }],
+  );
+}
+
+/** The embedded policy first: it is there for everybody. */
+function servedModels(configs: readonly RunConfig[]): { id: string; config: RunConfig }[] {
+  const none = "none"; // no data is read
+  const embedded = embeddedConfig({ name: "chat", seed: 1, rounds: 1, data: none, selection: none, evaluation: none });
+  const models = new Map<string, RunConfig>();
+  for (const config of [embedded, ...configs])
+    if (!models.has(config.policy.model)) models.set(config.policy.model, config);
+  return [...models].map(([id, config]) => ({ id, config }));
+}
+
+function asProblem(error: unknown): never {
+  if (!(error instanceof WebError)) throw error;
+  const { code, value, reason, fix } = error;
+  throw new ProblemError({
+    status: 422,
+    code,
+    field: "url",
+    value,
+    detail: `The URL cannot be called: ${reason}.`,
+    fix,
+  });
+}
+
+async function sendWebhooks(local: Local, { web, onFault }: ServiceOptions, signal: AbortSignal): Promise<void> {
+  return webhookSender({
+    store: local.store.service.webhooks,
+    clock: local.clock,
+    post: (url, request) => safePost(url, { ...web, ...request }),
+    random: randomFrom(local.clock.now()),
+    onFault: (error) => onFault(error, "webhooks"),
+    signal,
+  });
+}
+
+/** Made once for the folder: an anonymous client is the same one after a restart. */
+async function saltOf(dataDir: string): Promise<string> {
+  const path = join(dataDir, "anonymous.salt");
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(path, randomBytes(32).toString("hex"), { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  return readFile(path, "utf8");
+}
