@@ -10,6 +10,7 @@ import { PROBLEM_CODES } from "./problem-codes.ts";
 import { refusal, refuseInvalid } from "./refusals.ts";
 import { type RunBody, type RunBodyDeps, readRunBody } from "./run-body.ts";
 import { runDetail, type ViewDeps } from "./run-views.ts";
+import { pageAt } from "./runs.ts";
 import { storeWebhook } from "./webhooks.ts";
 
 type CreateDeps = ViewDeps & RunBodyDeps & Pick<ApiDeps, "runs">;
@@ -41,11 +42,28 @@ function badRowsOf(body: RunBody) {
   return body.kind === "config" && body.badRows !== undefined ? { bad_rows: body.badRows } : {};
 }
 
+/** The same request again, for the run that is there already, makes no second webhook: its secret was told the first time. */
 async function webhookOf(body: RunBody, run: { runId: string; owner: Principal }, deps: CreateDeps) {
   if (body.kind === "demo" || body.webhookUrl === undefined) return {};
-  const events = [...WebhookEvent.options];
-  const { secret } = await storeWebhook({ url: body.webhookUrl, events, ...run }, deps);
+  const { webhookUrl: url } = body;
+  if (await hasWebhook({ ...run, url }, deps)) return {};
+  const { secret } = await storeWebhook({ url, events: [...WebhookEvent.options], ...run }, deps);
   return { webhook_secret: secret };
+}
+
+const PAGE = 500;
+
+async function hasWebhook(
+  { runId, owner, url }: { runId: string; owner: Principal; url: string },
+  { service }: Pick<CreateDeps, "service">,
+): Promise<boolean> {
+  let cursor: string | undefined;
+  do {
+    const page = await service.webhooks.list({ owner: owner.id, ...pageAt(PAGE, cursor) });
+    if (page.items.some((webhook) => webhook.runId === runId && webhook.url === url)) return true;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return false;
 }
 
 function noDemo(): ProblemError {
