@@ -16,12 +16,18 @@ export type Spent = { usdMicros: number; cappedMicros: number };
 
 export type ShardMeter = Meter & {
   /**
-   * Settles the last wave; safe to repeat. `cut`: requests may be under way whose replies nobody will see; as many as can
-   * be count as fully spent.
+   * Settles the last wave; safe to repeat. `answered`: whatever has no reply now was lost, and counts as fully spent.
+   * `cut`: requests may be under way whose replies nobody will see; as many as can be count as fully spent.
    * @returns what all waves have cost
    */
   end(how: "answered" | "cut"): Promise<Spent>;
 };
+
+/**
+ * Failures after which a server may have done the work and bill it (functions/adapters/openai/failure.ts,
+ * functions/fair/fair-engine.ts). They count as one bound, though it may have been asked more than once.
+ */
+const MAYBE_BILLED = ["timed_out", "garbled_reply", "no_reply", "engine_failed"];
 
 type Work = { runId: string; what: string };
 type Prices = {
@@ -78,9 +84,8 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
     if (wave === undefined) return;
     const bound = wave.open.get(reply.custom_id)?.bound;
     wave.open.delete(reply.custom_id);
-    if (reply.outcome === "failed") return;
-    const used = reply.completion.usage ?? bound ?? NO_USAGE; // a paid server that tells no usage may have used it all
-    wave.usage.set(target, addUsage(wave.usage.get(target) ?? NO_USAGE, used));
+    const used = usedBy(reply, bound ?? NO_USAGE);
+    if (used !== undefined) wave.usage.set(target, addUsage(wave.usage.get(target) ?? NO_USAGE, used));
   }
 
   /** Servers are paid by the token; the embedded engine once for the wave's time, whichever of its roles answered. */
@@ -102,7 +107,7 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
   async function end(how: "answered" | "cut"): Promise<Spent> {
     if (wave !== undefined) {
       const ending = wave;
-      const unseen = how === "cut" ? unseenMicros(ending.open.values(), CACHE_GROUP) : 0;
+      const unseen = unseenMicros(ending.open.values(), how === "cut" ? CACHE_GROUP : Number.POSITIVE_INFINITY);
       const usdMicros = spentMicros(ending) + unseen;
       const { cappedMicros } = await settle(ending.holding, usdMicros, deps);
       wave = undefined;
@@ -114,4 +119,10 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
   }
 
   return { begin, count, flush, end };
+}
+
+/** A paid server that tells no usage may have used all of the bound. `undefined`: nothing was paid. */
+function usedBy(reply: ChatReply, bound: Usage): Usage | undefined {
+  if (reply.outcome === "completed") return reply.completion.usage ?? bound;
+  return MAYBE_BILLED.includes(reply.failure.code) ? bound : undefined;
 }

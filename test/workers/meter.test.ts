@@ -73,14 +73,16 @@ test("a second wave reserves anew, and the shard's cost is the sum", async () =>
   assert.deepEqual(await meter.end("answered"), { usdMicros: 67, cappedMicros: 0 });
 });
 
-test("a reply that tells no usage counts as its bound; a failed one as nothing", async () => {
+test("a refused request costs nothing; one without usage, timed out or lost counts as its bound", async () => {
   const { meterOf } = await world(10 * BOUND);
   const meter = meterOf("s");
-  await meter.begin([asked("a"), asked("b")]);
-  meter.count("policy/0", replied("a", undefined));
-  const failure = { code: "rate_limited", message: "later", retryable: true };
-  meter.count("policy/0", { outcome: "failed", custom_id: "b", failure });
-  assert.deepEqual(await meter.end("answered"), { usdMicros: BOUND, cappedMicros: 0 });
+  await meter.begin(["a", "b", "c", "lost"].map(asked));
+  const failed = (custom_id: string, code: string) =>
+    meter.count("policy/0", { outcome: "failed", custom_id, failure: { code, message: "later", retryable: true } });
+  failed("a", "rate_limited");
+  meter.count("policy/0", replied("b", undefined));
+  failed("c", "timed_out");
+  assert.deepEqual(await meter.end("answered"), { usdMicros: 3 * BOUND, cappedMicros: 0 });
 });
 
 test("work that is cut off counts what may be under way; what was answered or failed is not", async () => {
