@@ -49,7 +49,11 @@ export function buildProgram(server: string | undefined): Command {
       "--server <url>",
       "let a service do it: run, demo, estimate, status, export, chat and more (or RLAIFV_SERVER)",
     )
-    .showHelpAfterError("(--help tells all options)")
+    .showHelpAfterError(
+      server === undefined
+        ? "(--help tells all options)"
+        : "(commands on files of this machine go without --server; --help tells the others)",
+    )
     .exitOverride();
   for (const command of commandsOf(server)) program.addCommand(command.exitOverride());
   program.addHelpText(

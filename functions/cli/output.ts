@@ -1,5 +1,5 @@
 /** How commands speak: text for people, one JSON value on stdout with `--json`; everything else goes to stderr. */
-import { APIError } from "openai";
+import { APIConnectionError, APIError } from "openai";
 import pc from "picocolors";
 import { z } from "zod";
 import { EngineFailure } from "../adapters/openai/failure.ts";
@@ -54,6 +54,10 @@ function asUserError(error: unknown): UserError | undefined {
     return new UserError(error.message, { fix: "mend the data and start again", exitCode: EXIT.badData });
   }
   if (error instanceof ServiceError) return serviceProblem(error);
+  if (error instanceof APIConnectionError) {
+    const fix = 'check the address; "rlaifv start" starts a service on this machine';
+    return new UserError(`the server cannot be reached (${error.message})`, { fix });
+  }
   if (error instanceof APIError) {
     return new UserError(error.message, {
       fix: "mend the request; models and limits: rlaifv --server URL models, usage",
