@@ -8,7 +8,7 @@ export type Remote = { client: ServiceClient; url: string; apiKey: string | unde
 
 /** The address named by `--server` or RLAIFV_SERVER; `undefined` means this machine. */
 export function serverIn(args: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
-  const at = args.findIndex((arg) => arg === "--server" || arg.startsWith("--server="));
+  const at = args.findLastIndex((arg) => arg === "--server" || arg.startsWith("--server="));
   const given = at < 0 ? env["RLAIFV_SERVER"] : args[at]!.includes("=") ? args[at]!.slice(9) : (args[at + 1] ?? "");
   if (given === undefined || (at < 0 && given === "")) return undefined;
   if (URL.canParse(given) && /^https?:$/.test(new URL(given).protocol)) return given.replace(/\/+$/, "");
