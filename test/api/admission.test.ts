@@ -194,6 +194,16 @@ function promises(within: WithWorld): void {
     }),
   );
 
+  test(
+    "windows that another process has forgotten are opened again",
+    within(async ({ admission, ledger }) => {
+      await ticketOf(await admission.admit(key(), asking("a"))).settle({ tokens: 1, usdMicros: 1 });
+      assert.deepEqual(await ledger.prune("slots/", "slots0"), { accounts: 1 });
+      ticketOf(await admission.admit(key(), asking("b")));
+      assert.equal((await admission.usage(key())).concurrentRequests.used, 1);
+    }),
+  );
+
   runPromises(within);
 }
 

@@ -62,6 +62,13 @@ test("a run that is stopped again and again settles what the server counted, and
   try {
     const runId = await created(await configOn(server, folder.path, 100), local);
     const before = { ...server.bill };
+    const amounts = [{ account: runAccount("other"), amount: 10 }];
+    await local.store.ledger.open(runAccount("other"), 10);
+    await local.store.ledger.reserve({
+      id: `${runReservations("other")}s`,
+      amounts,
+      leaseUntil: Number.MAX_SAFE_INTEGER,
+    });
     for (const replies of [2, 15, 60, 90]) {
       const stop = new AbortController();
       void server.reached(before.replies + replies).then(() => stop.abort());
@@ -79,6 +86,7 @@ test("a run that is stopped again and again settles what the server counted, and
     const row = await driveRun(runId, local, { emit: withinBudget, signal: NEVER });
     assert.equal(row.state, "finished", row.reason);
     assert.equal(await pairsOf(local, runId), whole.pairs);
+    assert.equal((await local.store.ledger.read(runAccount("other")))?.reserved, 10, "another run's money stays held");
   } finally {
     await local.close();
   }

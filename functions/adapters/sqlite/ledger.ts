@@ -175,7 +175,7 @@ function ledgerStatements(database: DatabaseSync) {
     ),
     held: database.prepare(
       `SELECT id, lease_until, open FROM ledger_reservations
-         WHERE open = 1 AND id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id`,
+         WHERE open = 1 AND id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id`, // no id has that character
     ),
     pruneReservations: database.prepare(
       `DELETE FROM ledger_reservations WHERE id IN
