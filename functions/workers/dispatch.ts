@@ -18,6 +18,7 @@ const HasImage = z.object({ image: Submitted.shape.image });
 
 /** From this attempt on (counted from 0) failed requests become losses instead of another try. Our choice: below the loop's five retries. */
 const LAST_ATTEMPT = 3;
+
 export async function dispatch(event: unknown, deps: WorkerDeps): Promise<{ accepted: true }> {
   const { token, attempt, round: _round, ...job } = DispatchInput.parse(event);
   const done = workShard(job, attempt, deps).then(({ shardId, samples, parked }) => ({ shardId, samples, parked }));

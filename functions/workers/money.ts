@@ -36,6 +36,8 @@ export async function reserve(
     signal.throwIfAborted();
     const leaseUntil = clock.now() + LEASE_MS;
     const reserved = await store.ledger.reserve({ id, amounts: amounts!, atRisk: atRisk!, leaseUntil });
+    if (reserved.outcome === "already_closed")
+      throw new Error(`reservation ${id} is closed: nothing more is paid with it`);
     if (reserved.outcome !== "short") return { id, account };
     const row = await store.ledger.read(account);
     const missing = bounds.micros - ((row?.budget ?? 0) - (row?.settled ?? 0));
