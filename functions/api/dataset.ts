@@ -27,8 +27,8 @@ export const datasetRoutes = (deps: DatasetDeps) =>
     if (as === "records") {
       return download(readableFrom(recordsBelow(folder, deps.blobs)), "application/x-ndjson", `${name}.jsonl`);
     }
-    const zip = makeZip(filesBelow(folder, { blobs: deps.blobs, at: new Date(run.createdAt) }));
-    return download(zip, "application/zip", `${name}.zip`);
+    const zip = zipBelow(folder, { blobs: deps.blobs, at: new Date(run.createdAt) });
+    return download(readableFrom(zip), "application/zip", `${name}.zip`);
   });
 
 function refuseWithoutRecords(format: ExportFormat): void {
@@ -44,11 +44,29 @@ function refuseWithoutRecords(format: ExportFormat): void {
   });
 }
 
-/** `at`: the time of every file in the zip, so that the same dataset is the same zip. */
-async function* filesBelow(folder: string, { blobs, at }: { blobs: BlobStore; at: Date }) {
-  for await (const key of blobs.list(folder)) {
-    yield { name: key.slice(folder.length), input: blobs.stream(key), lastModified: at };
+/**
+ * All files below a folder as one zip. `at`: the time of every file in it, so that the same dataset is the same zip. A
+ * reader that leaves ends the zip, which then forgets the file it was reading: that one is closed here.
+ */
+async function* zipBelow(folder: string, { blobs, at }: { blobs: BlobStore; at: Date }): AsyncGenerator<Uint8Array> {
+  let reading: AsyncGenerator<Uint8Array> | undefined;
+  async function* files() {
+    for await (const key of blobs.list(folder)) {
+      reading = piecesOf(key, blobs);
+      yield { name: key.slice(folder.length), input: reading, lastModified: at };
+    }
   }
+  const reader = makeZip(files()).getReader();
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+  } finally {
+    await reader.cancel().catch(() => {}); // it throws its own cancellation
+    await reading?.return(undefined);
+  }
+}
+
+async function* piecesOf(key: string, blobs: BlobStore): AsyncGenerator<Uint8Array> {
+  yield* blobs.stream(key);
 }
 
 async function* recordsBelow(folder: string, blobs: BlobStore): AsyncGenerator<Uint8Array> {

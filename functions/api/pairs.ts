@@ -18,29 +18,34 @@ export const pairRoutes = (deps: Pick<ApiDeps, "store" | "blobs">) =>
   new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid }).openapi(listPairs, async (context) => {
     const { limit, cursor, round: asked } = context.req.valid("query");
     const run = await runOf(context.req.valid("param").id, deps);
-    const place = cursor === undefined ? undefined : placeOf(cursor, asked);
-    const round = place?.round ?? asked ?? (await newestPairedRound(run, deps));
+    const { round, offset } =
+      cursor === undefined
+        ? { round: asked ?? (await newestPairedRound(run, deps)), offset: 0 }
+        : await placeOf(cursor, { run, asked }, deps);
     const { pairs: total } = await pairingOf(run, round, deps);
-    const placed = await pairsFrom({ runId: run.runId, round, ...deps }, place?.offset ?? 0, limit + 1);
+    const placed = await pairsFrom({ runId: run.runId, round, blobs: deps.blobs }, offset, limit + 1);
     if (placed === undefined) throw badCursor(cursor ?? "");
-    const more = placed.length > limit;
-    const next_cursor = more ? `${round}-${placed[limit - 1]!.next}` : null;
+    const next_cursor = placed.length > limit ? `${round}-${placed[limit - 1]!.next}` : null;
     const items = placed.slice(0, limit).map(({ pair }) => pair);
     return context.json({ items, next_cursor, round, total }, 200);
   });
 
-/** A cursor names the round and the byte where the next line begins. */
-function placeOf(cursor: string, asked: number | undefined): { round: number; offset: number } {
-  const [, round, offset] = (/^([1-9]\d{0,3})-(\d{1,15})$/.exec(cursor) ?? []).map(Number);
-  if (round === undefined || offset === undefined || (asked !== undefined && asked !== round)) throw badCursor(cursor);
+type Asked = { run: RunRow; asked: number | undefined };
+
+/** A cursor names a round that has pairs, and the byte of its file where the next line begins. */
+async function placeOf(cursor: string, { run, asked }: Asked, deps: Blobs): Promise<{ round: number; offset: number }> {
+  const [, round = 0, offset = 0] = (/^([1-9]\d{0,3})-(\d{1,15})$/.exec(cursor) ?? []).map(Number);
+  const isOther = asked !== undefined && asked !== round;
+  if (round === 0 || isOther || !(await hasPairs(run, round, deps))) throw badCursor(cursor);
   return { round, offset };
 }
 
+async function hasPairs({ runId }: RunRow, round: number, { blobs }: Blobs): Promise<boolean> {
+  return (await blobs.read(pairingKey(runId, round), { offset: 0, length: 1 })) !== undefined;
+}
+
 async function newestPairedRound(run: RunRow, deps: Blobs): Promise<number> {
-  for (let round = run.rounds; round > 1; round--) {
-    const there = await deps.blobs.read(pairingKey(run.runId, round), { offset: 0, length: 1 });
-    if (there !== undefined) return round;
-  }
+  for (let round = run.rounds; round > 1; round--) if (await hasPairs(run, round, deps)) return round;
   return 1;
 }
 
