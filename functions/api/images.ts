@@ -56,5 +56,7 @@ function typeOf(bytes: Uint8Array): string | undefined {
 
 /** `broken_image` of a manifest's row is `image.broken` here; `image_url.port` stays. */
 export function problemCode(code: string): string {
-  return code.includes(".") ? code : `image.${code.replace(/_?image_?/, "")}`;
+  if (code.includes(".")) return code;
+  const words = code.split("_").filter((word) => word !== "image");
+  return `image.${words.join("_")}`;
 }

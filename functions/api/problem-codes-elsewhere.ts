@@ -96,6 +96,30 @@ export const RUN_CODES = {
   },
 } as const satisfies Record<string, ProblemEntry>;
 
+const ASK_AGAIN = "Try again; if it stays, look at that server.";
+const MEND = "Mend the config or that server, or name another.";
+
+/** What the server of a model says when a run is planned, in the words of functions/adapters/openai/failure.ts. */
+export const MODEL_CODES = {
+  "pilot.all_parked": {
+    status: 400,
+    meaning: "No sample of the pilot came through.",
+    fix: "Mend what `detail` names: a run would park its samples the same way.",
+  },
+  "model.connection_lost": { status: 503, meaning: "The model's server cannot be reached.", fix: ASK_AGAIN },
+  "model.timed_out": { status: 503, meaning: "The model's server took too long.", fix: ASK_AGAIN },
+  "model.overloaded": { status: 503, meaning: "The model's server is overloaded.", fix: ASK_AGAIN },
+  "model.rate_limited": { status: 503, meaning: "The model's server takes no more requests now.", fix: ASK_AGAIN },
+  "model.server_error": { status: 503, meaning: "The model's server failed.", fix: ASK_AGAIN },
+  "model.garbled_reply": { status: 503, meaning: "The server answered with no chat completion.", fix: MEND },
+  "model.key_refused": { status: 400, meaning: "The model's server refuses its key.", fix: MEND },
+  "model.forbidden": { status: 400, meaning: "The model's server does not allow this.", fix: MEND },
+  "model.quota_exhausted": { status: 400, meaning: "The quota at the model's server is used.", fix: MEND },
+  "model.model_not_found": { status: 400, meaning: "The server has no model of this name.", fix: MEND },
+  "model.bad_request": { status: 400, meaning: "The model's server refuses the request.", fix: MEND },
+  "model.image_unusable": { status: 400, meaning: "The model's server cannot use the image.", fix: MEND },
+} as const satisfies Record<string, ProblemEntry>;
+
 const CONVERT = "Convert it to JPEG, PNG or WebP.";
 
 export const IMAGE_CODES = {
