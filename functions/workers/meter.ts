@@ -2,7 +2,7 @@
  * The money of one shard. What each wave of requests may cost at most is reserved before it is asked, what its replies did cost is charged
  * while they come, and whatever ends the wave settles it.
  */
-import { CACHE_GROUP, type Meter } from "../../shared/answer.ts";
+import type { Meter } from "../../shared/answer.ts";
 import { type ImageSize, requestBound } from "../../shared/budget/bound.ts";
 import { addUsage, costMicros, NO_USAGE } from "../../shared/budget/cost.ts";
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
@@ -10,6 +10,7 @@ import type { ChatReply, ChatRequest, Target, Usage } from "../../shared/schemas
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { charge, EMBEDDED_SECONDS_BOUND, type Holding, reserve, settle, tellMoney } from "./money.ts";
+import { mayBeSpent, microsOf, type OpenRequest, wavesOf } from "./under-way.ts";
 
 /** `cappedMicros` of it went above the bound. */
 export type Spent = { usdMicros: number; cappedMicros: number };
@@ -37,11 +38,12 @@ type Prices = {
 };
 type MeterDeps = Pick<WorkerDeps, "store" | "clock" | "emit" | "signal">;
 
-/** Requests that are being answered. `open`: bounds of those without a reply. */
+/** Requests that are being answered, by custom_id. `open`: those without a reply. */
 type Wave = {
   holding: Holding;
   started: number;
-  open: Map<string, { target: Target; bound: Usage }>;
+  bounds: ReadonlyMap<string, Usage>;
+  open: Map<string, OpenRequest>;
   usage: Map<Target, Usage>;
 };
 
@@ -49,42 +51,32 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
   const isPaid = (target: Target) => refs(target).engine !== "embedded";
   const total: Spent = { usdMicros: 0, cappedMicros: 0 };
   let wave: Wave | undefined;
+  const run = wavesOf(deps.signal);
   let waves = 0;
 
   async function begin(requests: readonly ChatRequest[]): Promise<void> {
     await end("answered");
+    const paid = requests.filter(({ target }) => isPaid(target));
+    const bounds = new Map(paid.map(({ custom_id, body }) => [custom_id, requestBound(body, sizeOf)]));
     const open = new Map(
-      requests
-        .filter(({ target }) => isPaid(target))
-        .map(({ custom_id, target, body }) => [custom_id, { target, bound: requestBound(body, sizeOf) }]),
+      paid.map(({ custom_id, target }): [string, OpenRequest] => {
+        const ref = refs(target);
+        return [custom_id, { target, ref, micros: costMicros(ref, { usage: bounds.get(custom_id)!, seconds: 0 }) }];
+      }),
     );
-    const seconds = requests.every(({ target }) => isPaid(target)) ? 0 : EMBEDDED_SECONDS_BOUND;
-    const bounds = [...open.values()].map(({ target, bound }) =>
-      costMicros(refs(target), { usage: bound, seconds: 0 }),
-    );
-    const micros = bounds.reduce((sum, bound) => sum + bound, toMicros(seconds * COMPUTE_PRICES["cpu-core"]));
-    const atRisk = unseenMicros(open.values(), CACHE_GROUP);
+    const seconds = paid.length === requests.length ? 0 : EMBEDDED_SECONDS_BOUND;
+    const micros = microsOf(open.values()) + toMicros(seconds * COMPUTE_PRICES["cpu-core"]);
+    const atRisk = microsOf(mayBeSpent(open.values()));
     const what = `${work.what}/${waves++}`;
     const holding = await reserve({ runId: work.runId, what }, { micros, atRisk }, deps);
-    wave = { holding, started: deps.clock.now(), open, usage: new Map() };
-  }
-
-  /** The dearest requests that may be under way or answered unseen: a server's concurrency of each target, and `buffered` more. */
-  function unseenMicros(open: Iterable<{ target: Target; bound: Usage }>, buffered: number): number {
-    let micros = 0;
-    for (const [target, requests] of Map.groupBy(open, (one) => one.target)) {
-      const ref = refs(target);
-      const bounds = requests.map(({ bound }) => costMicros(ref, { usage: bound, seconds: 0 })).sort((a, b) => b - a);
-      micros += bounds.slice(0, ref.maxConcurrency + buffered).reduce((sum, bound) => sum + bound, 0);
-    }
-    return micros;
+    wave = { holding, started: deps.clock.now(), bounds, open, usage: new Map() };
+    run.add(open);
   }
 
   function count(target: Target, reply: ChatReply): void {
     if (wave === undefined) return;
-    const bound = wave.open.get(reply.custom_id)?.bound;
     wave.open.delete(reply.custom_id);
-    const used = usedBy(reply, bound ?? NO_USAGE);
+    const used = usedBy(reply, wave.bounds.get(reply.custom_id) ?? NO_USAGE);
     if (used !== undefined) wave.usage.set(target, addUsage(wave.usage.get(target) ?? NO_USAGE, used));
   }
 
@@ -107,16 +99,20 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
   async function end(how: "answered" | "cut"): Promise<Spent> {
     if (wave !== undefined) {
       const ending = wave;
-      const unseen = unseenMicros(ending.open.values(), how === "cut" ? CACHE_GROUP : Number.POSITIVE_INFINITY);
+      const unseen = how === "cut" ? cutMicros(ending.open) : microsOf(ending.open.values());
       const usdMicros = spentMicros(ending) + unseen;
       const { cappedMicros } = await settle(ending.holding, usdMicros, deps);
       wave = undefined;
+      run.remove(ending.open);
       total.usdMicros += usdMicros;
       total.cappedMicros += cappedMicros;
       await tellMoney(work.runId, deps);
     }
     return { ...total };
   }
+
+  const cutMicros = (open: Wave["open"]): number =>
+    deps.signal.aborted ? run.cutMicros(open) : microsOf(mayBeSpent(open.values()));
 
   return { begin, count, flush, end };
 }

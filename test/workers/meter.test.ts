@@ -37,14 +37,15 @@ async function world(budget: number, ref = PAID) {
   const store = memoryStateStore();
   const clock = virtualClock();
   await store.ledger.open(runAccount("r"), budget);
-  const { signal } = new AbortController();
+  const stop = new AbortController();
+  const { signal } = stop;
   const meterOf = (what: string): ShardMeter =>
     shardMeter({ runId: "r", what }, { refs: () => ref, sizeOf: () => SIZE }, { store, clock, signal, emit: () => {} });
   const money = async () => {
     const row = (await store.ledger.read(runAccount("r")))!;
     return [row.reserved, row.settled];
   };
-  return { store, clock, meterOf, money };
+  return { store, clock, meterOf, money, stop };
 }
 
 test("reserves the bound of every request, charges what replies tell, and frees the rest at the end", async () => {
@@ -92,6 +93,16 @@ test("work that is cut off counts what may be under way; what was answered or fa
   meter.count("policy/0", replied("a", 30));
   assert.deepEqual(await meter.end("cut"), { usdMicros: 30 + 2 * BOUND, cappedMicros: 0 });
   assert.deepEqual(await money(), [0, 30 + 2 * BOUND]);
+});
+
+test("a stopped run counts once what its shards may have under way on the server they share", async () => {
+  const { meterOf, money, stop } = await world(300 * BOUND);
+  const meters = [meterOf("s1"), meterOf("s2"), meterOf("s3")];
+  for (const meter of meters) await meter.begin(Array.from({ length: 100 }, (_, i) => asked(`r${i}`)));
+  stop.abort();
+  meters[0]!.count("policy/0", replied("r0", 30));
+  for (const meter of meters) await meter.end("cut");
+  assert.deepEqual(await money(), [0, 30 + (2 + 64) * BOUND]);
 });
 
 test("if the process dies, charged and at most what may be under way are settled", async () => {
