@@ -67,16 +67,18 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     createApi(deps, (error, requestId) => options.onFault(error, requestId)),
   );
   let sender = Promise.resolve();
+  let sweeper = Promise.resolve();
   return {
     app,
     async start() {
       sender = sendWebhooks(local, options, ended.signal);
+      sweeper = sweepHourly(local, options, ended.signal);
       await runs.start();
     },
     async close() {
       await runs.close();
       ended.abort();
-      await sender;
+      await Promise.all([sender, sweeper]);
       await local.close();
     },
   };
@@ -164,6 +166,21 @@ async function sendWebhooks(local: Local, { web, onFault }: ServiceOptions, sign
     onFault: (error) => onFault(error, "webhooks"),
     signal,
   });
+}
+
+const SWEEP_EVERY_MS = 3_600_000; // our choice: answers to POSTs are kept a day
+
+/** Forgets answers whose day is over, and closes reservations whose holders are dead. */
+async function sweepHourly({ store, clock }: Local, { onFault }: ServiceOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await store.service.idempotency.sweep(clock.now());
+      await store.ledger.expire(clock.now());
+    } catch (error) {
+      onFault(error, "sweep");
+    }
+    await clock.sleep(SWEEP_EVERY_MS, signal).catch(() => undefined);
+  }
 }
 
 /** Made once for the folder: an anonymous client is the same one after a restart. */
