@@ -1,4 +1,4 @@
-/** `npm run bench [-- pairs|runner|engine|fair …]`: each part in a process of its own, one after the other, so that none disturbs another. */
+/** `npm run bench [-- pairs|runner|engine|api|fair …]`: each part in a process of its own, one after the other, so that none disturbs another. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -19,6 +19,11 @@ const PARTS: Record<string, Part> = {
   engine: {
     heading: "Embedded engine against PyTorch, the same model and weights",
     script: new URL("./engine.ts", import.meta.url),
+    runs: [[]],
+  },
+  api: {
+    heading: "The HTTP API in process: intake, small requests, pages",
+    script: new URL("./api.ts", import.meta.url),
     runs: [[]],
   },
   fair: {

@@ -1,7 +1,7 @@
 /** A sample as the API tells it. */
 import type { ClaimLabel, Verdict } from "../../shared/schemas/sample.ts";
 import type { CandidateView, ClaimView, SampleItem } from "./contract/samples.ts";
-import type { RowWithContent, StoredCandidate, StoredClaim, StoredSample } from "./stored-sample.ts";
+import type { ListedSample, RowWithContent, StoredCandidate, StoredClaim } from "./stored-sample.ts";
 
 export function sampleItem({ row, sample }: RowWithContent): SampleItem {
   const { sha256, width, height } = sample.image;
@@ -18,7 +18,7 @@ export function sampleItem({ row, sample }: RowWithContent): SampleItem {
 }
 
 /** Of all answers together. */
-export function verdictCounts({ candidates }: Pick<StoredSample, "candidates">): Record<Verdict, number> {
+export function verdictCounts({ candidates }: Pick<ListedSample, "candidates">): Record<Verdict, number> {
   const counts = { accepted: 0, rejected: 0, abstained: 0 };
   for (const { claims } of candidates) {
     for (const { verdict } of claims) if (verdict !== undefined) counts[verdict]++;

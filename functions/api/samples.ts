@@ -14,7 +14,7 @@ import { pageAt } from "./runs.ts";
 import { candidateView, sampleItem } from "./sample-views.ts";
 import { whyOf, whyPair } from "./sample-why.ts";
 import { pairsOfSample } from "./stored-pairs.ts";
-import { type RowWithContent, readContent, readContents } from "./stored-sample.ts";
+import { type RowWithContent, readListed, readWhole } from "./stored-sample.ts";
 
 type SampleDeps = Pick<ApiDeps, "store" | "blobs">;
 
@@ -62,11 +62,11 @@ type ContentPage = { items: RowWithContent[]; cursor?: string };
 
 async function pageOfRows(filter: Filter, { store, blobs }: SampleDeps): Promise<ContentPage> {
   const { items, cursor } = await store.samples.query(filter);
-  return { items: await readContents(items, blobs), ...(cursor === undefined ? {} : { cursor }) };
+  return { items: await readListed(items, blobs), ...(cursor === undefined ? {} : { cursor }) };
 }
 
-/** What one page may look through. Our choice: a tenth of a second of reading. */
-const MOST_QUERIES = 10;
+/** What one page may look through. Our choice: about as long as four pages without a filter. */
+const MOST_QUERIES = 4;
 const MOST_ROWS = 1000;
 
 /** Samples with a claim of this verdict. Every query asks for no more than the page still has room for, so its cursor is exact. */
@@ -89,7 +89,7 @@ function hasVerdict(candidates: RowWithContent["sample"]["candidates"], verdict:
 
 async function sampleView(row: SampleRow, deps: SampleDeps): Promise<SampleView> {
   const config = await readConfig(deps.blobs, row.runId);
-  const content = await readContent(row, deps.blobs);
+  const content = await readWhole(row, deps.blobs);
   const pairs = await pairsOf(row, deps);
   return {
     ...sampleItem(content),

@@ -119,7 +119,7 @@ export const CreateRunBody = z
 export type CreateRunBody = z.infer<typeof CreateRunBody>;
 
 const NDJSON_NOTE =
-  "As `application/x-ndjson` (up to 100 MB, streamed): the first line is the body without `manifest`, every other line one row of it.";
+  "As `application/x-ndjson` (up to 100 MB, streamed): the first line is the body without `manifest`, every other line one row of it. Rows are counted from 1.";
 
 export const CreatedRun = RunDetail.extend({
   /** False when this very run (same config, data, code) was there before. */
