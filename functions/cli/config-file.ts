@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { z } from "zod";
-import { type PresetConfig, withPresets } from "../../shared/presets.ts";
-import { type DataRef, RunConfig } from "../../shared/schemas/config.ts";
+import { readConfigInput } from "../../shared/config-input.ts";
+import type { DataRef, RunConfig } from "../../shared/schemas/config.ts";
 import { UserError } from "./errors.ts";
 
 /** Paths in the file are relative to the file. Every problem is told at once. */
@@ -19,31 +19,18 @@ export async function readConfigFile(path: string): Promise<RunConfig> {
     const line = text.slice(0, first.offset).split("\n").length;
     throw new UserError(`${path}:${line}: ${printParseErrorCode(first.error)}`, { fix: "mend the JSON at this line" });
   }
-  const parsed = RunConfig.safeParse(withKnownPresets(value));
-  if (!parsed.success) {
-    throw new UserError(`${path}:\n${z.prettifyError(parsed.error)}`, {
-      fix: 'mend these fields; "rlaifv init" writes a config that explains each',
-    });
-  }
-  return withPathsFrom(dirname(path), parsed.data);
+  return withPathsFrom(dirname(path), checked(path, value));
 }
 
-/** The shape that presets need; anything else is left to the config's own schema, which says what is wrong. */
-const HasModels = z.looseObject({
-  policy: z.looseObject({}),
-  divider: z.looseObject({}),
-  questioner: z.looseObject({}),
-  labelers: z.array(z.looseObject({})),
-});
-
-function withKnownPresets(value: unknown): unknown {
-  if (!HasModels.safeParse(value).success) return value;
-  try {
-    return withPresets(value as PresetConfig);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UserError(error.message, { fix: 'choose one that "rlaifv models" lists for this role' });
+function checked(path: string, value: unknown): RunConfig {
+  const read = readConfigInput(value);
+  if (read.outcome === "read") return read.config;
+  if (read.outcome === "unknown_preset") {
+    throw new UserError(read.message, { fix: 'choose one that "rlaifv models" lists for this role' });
   }
+  throw new UserError(`${path}:\n${z.prettifyError(read.error)}`, {
+    fix: 'mend these fields; "rlaifv init" writes a config that explains each',
+  });
 }
 
 function withPathsFrom(folder: string, config: RunConfig): RunConfig {
