@@ -7,7 +7,7 @@ import { sceneRows } from "../embedded/world/manifest.ts";
 import { acceptImage } from "../intake/accept-image.ts";
 import { EMBEDDED, embeddedConfig } from "../runtime/embedded-models.ts";
 import { type Local, openLocal } from "../runtime/local.ts";
-import { answeredSample, scoreAnswers } from "../runtime/score-answer.ts";
+import { answeredSample, localWalk, scoreAnswers } from "../trust/walk.ts";
 import { readConfigFile } from "./config-file.ts";
 
 export type Check = { ok: boolean; what: string; found: string; fix?: string };
@@ -88,8 +88,12 @@ async function embeddedAnswers(local: Local): Promise<string> {
       width: accepted.width,
       height: accepted.height,
     };
-    const sample = answeredSample({ image: stored, question, answer: `There is a ${present}.` });
-    const scored = await scoreAnswers(sample, { config, signal: AbortSignal.timeout(60_000) }, local);
+    const sample = answeredSample({
+      image: stored,
+      question,
+      answers: [{ text: `There is a ${present}.`, finishReason: "stop" }],
+    });
+    const scored = await scoreAnswers(sample, { config }, localWalk(local, AbortSignal.timeout(60_000)));
     const label = scored.candidates[0]?.claims[0]?.labels[0];
     if (label === undefined || label === null || label.pYes <= label.pNo)
       throw new Error(`the labeler does not see the ${present} in a picture of one`);

@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { systemClock } from "../../functions/adapters/clock.ts";
-import { memoryBlobStore } from "../../functions/adapters/memory/blob-store.ts";
+import { engineServer } from "../../functions/api/chat/engine-server.ts";
+import { type Listening, listen } from "../../functions/api/listen.ts";
 import { writeScenes } from "../../functions/embedded/world/write-scenes.ts";
-import { engineServer } from "../../functions/engine-server/app.ts";
-import { type Listening, serveEngine } from "../../functions/engine-server/listen.ts";
 import { createRun, driveRun } from "../../functions/runtime/drive.ts";
 import { finishRun } from "../../functions/runtime/finish.ts";
 import { type Local, openLocal } from "../../functions/runtime/local.ts";
@@ -15,6 +13,7 @@ import { runAccount } from "../../shared/budget/accounts.ts";
 import { pairsKey } from "../../shared/keys.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunEvent } from "../../shared/schemas/events.ts";
+import { servedOn } from "../support/openai-server.ts";
 import { scriptedVlm } from "../support/scripted-vlm.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -23,8 +22,8 @@ const PRICE = { input: 1, output: 2 };
 /** A real server on a real port, and a config whose every role is on it. */
 async function world(folder: string, images: number) {
   const engine = scriptedVlm();
-  const app = engineServer({ engine, models: () => ["vlm"], images: memoryBlobStore(), clock: systemClock });
-  const server = await serveEngine(app, { port: 0, host: "127.0.0.1" });
+  const app = engineServer(servedOn(engine, { models: ["vlm"] }));
+  const server = await listen(app, { port: 0, host: "127.0.0.1" });
   const manifest = await writeScenes({ folder: join(folder, "scenes"), split: "train", seed: 5, count: images });
   return { engine, server, manifest };
 }

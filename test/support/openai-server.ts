@@ -4,10 +4,14 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { systemClock } from "../../functions/adapters/clock.ts";
 import { memoryBlobStore } from "../../functions/adapters/memory/blob-store.ts";
+import { memoryStateStore } from "../../functions/adapters/memory/state-store.ts";
 import { openaiEngine } from "../../functions/adapters/openai/engine.ts";
-import { type EngineServerOptions, engineServer } from "../../functions/engine-server/app.ts";
+import { type EngineServerOptions, engineServer } from "../../functions/api/chat/engine-server.ts";
+import type { Images } from "../../functions/api/deps.ts";
+import { embeddedConfig } from "../../functions/runtime/embedded-models.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { Clock } from "../../shared/ports/clock.ts";
+import type { Engine } from "../../shared/ports/engine.ts";
 import { randomFrom } from "../../shared/random.ts";
 import type { ChatBody } from "../../shared/schemas/chat.ts";
 import { ModelRef } from "../../shared/schemas/config.ts";
@@ -38,14 +42,14 @@ export type TestServer = AsyncDisposable & {
 export type TestServerOptions = FakeEngineOptions & {
   faults?: FaultPlan;
   models?: readonly string[];
-  server?: Partial<Pick<EngineServerOptions, "apiKeys" | "batch">>;
+  server?: Partial<Pick<EngineServerOptions, "apiKeys" | "gather">>;
 };
 
 export async function openaiServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { faults, models = ["fake-vlm"], server: serverOptions, ...engineOptions } = options;
   const engine = fakeEngine(engineOptions);
   const images = memoryBlobStore();
-  const app = engineServer({ engine, models: () => models, images, clock: systemClock, ...serverOptions });
+  const app = engineServer({ ...servedOn(engine, { models, images }), ...serverOptions });
   const answer = getRequestListener(app.fetch);
   let inFlight = 0;
   const http = createServer(async (request, response) => {
@@ -74,6 +78,30 @@ export async function openaiServer(options: TestServerOptions = {}): Promise<Tes
       }),
   };
   return test;
+}
+
+/** What the engine server needs, with parts that forget everything with the process. */
+export function servedOn(
+  engine: Engine,
+  { models = ["fake-vlm"], images = memoryBlobStore() }: { models?: readonly string[]; images?: BlobStore } = {},
+): EngineServerOptions {
+  const { replies } = memoryStateStore();
+  const config = embeddedConfig({ name: "t", seed: 1, rounds: 1, data: "none", selection: "none", evaluation: "none" });
+  return { engine, models: () => models, images: plainImages(images), replies, config, clock: systemClock };
+}
+
+/** Takes data URLs as they are: for tests whose engine looks at no pixel. */
+export function plainImages(blobs: BlobStore): Pick<Images, "open"> {
+  return {
+    async open(reference) {
+      const [, base64] = /^data:image\/\w+;base64,(.*)$/.exec(reference) ?? [];
+      if (base64 === undefined)
+        return { outcome: "refused", code: "unknown_encoding", reason: "no data URL", fix: "Send a data URL." };
+      const bytes = Buffer.from(base64, "base64");
+      const sha256 = await blobs.writeContent(bytes);
+      return { outcome: "accepted", bytes, sha256, format: "png", width: 1, height: 1, changed: [] };
+    },
+  };
 }
 
 /** True when the answer still has to be given. */
@@ -155,6 +183,6 @@ export function question(text: string, more: Partial<ChatBody> = {}): ChatBody {
 
 /** One grey pixel. */
 export const PNG = Buffer.from(
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNgAAAAAgAB4iG8MwAAAABJRU5ErkJggg==",
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==",
   "base64",
 );

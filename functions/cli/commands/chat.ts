@@ -4,7 +4,7 @@ import { sampleIdOf } from "../../../shared/ids.ts";
 import type { ChatBody } from "../../../shared/schemas/chat.ts";
 import type { Submitted } from "../../../shared/schemas/sample.ts";
 import type { Local } from "../../runtime/local.ts";
-import { generateAndScore } from "../../runtime/score-answer.ts";
+import { generateAndScore, localWalk } from "../../trust/walk.ts";
 import { type Output, openOutput } from "../output.ts";
 import { claimsText } from "./score.ts";
 import {
@@ -57,7 +57,7 @@ async function answerBest(
   { models, local, output }: World,
 ): Promise<void> {
   const config = { ...models.config, seed, generate: { ...models.config.generate, candidates: bestOf } };
-  const scored = await generateAndScore(sample, { ...models, config, signal: AbortSignal.timeout(600_000) }, local);
+  const scored = await generateAndScore(sample, { ...models, config }, localWalk(local, AbortSignal.timeout(600_000)));
   const best = bestAnswer(scored.candidates);
   if (best === undefined) throw new Error("the policy gave no answer");
   const scores = scored.candidates.map(({ score }) => score ?? "none").join(", ");

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import type { ScoredCandidate } from "../../../shared/schemas/sample.ts";
-import { answeredSample, scoreAnswers } from "../../runtime/score-answer.ts";
+import { answeredSample, localWalk, scoreAnswers } from "../../trust/walk.ts";
 import { openOutput } from "../output.ts";
 import { askedModels, inFolder, readImage, withCommonOptions, withDataOption } from "./shared.ts";
 
@@ -18,8 +18,9 @@ export function scoreCommand(): Command {
     await inFolder(options.data, async (local) => {
       const models = await askedModels(options, local);
       const image = await readImage(options.image, models, local);
-      const sample = answeredSample({ image: image.image, question: options.question, answer: options.answer });
-      const scored = await scoreAnswers(sample, { ...models, signal: AbortSignal.timeout(600_000) }, local);
+      const answers = [{ text: options.answer, finishReason: "stop" }];
+      const sample = answeredSample({ image: image.image, question: options.question, answers });
+      const scored = await scoreAnswers(sample, models, localWalk(local, AbortSignal.timeout(600_000)));
       const [candidate] = scored.candidates;
       for (const warning of image.warnings) openOutput(options).note(`warning: ${warning}`);
       openOutput(options).result(candidate, claimsText(candidate!));

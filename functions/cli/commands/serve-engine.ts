@@ -1,10 +1,12 @@
 import { Command } from "commander";
+import { engineServer } from "../../api/chat/engine-server.ts";
+import { listen } from "../../api/listen.ts";
 import { BUILT_IN } from "../../embedded/engine/models.ts";
-import { engineServer } from "../../engine-server/app.ts";
-import { serveEngine } from "../../engine-server/listen.ts";
+import { acceptImageUrl } from "../../intake/image-url.ts";
 import { EMBEDDED } from "../../runtime/embedded-models.ts";
+import type { Local } from "../../runtime/local.ts";
 import { openOutput } from "../output.ts";
-import { inFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
+import { askedModels, inFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
 
 type ServeOptions = { data: string; port: number; host: string; json?: boolean };
 
@@ -16,8 +18,11 @@ export function serveEngineCommand(): Command {
   return withDataOption(withCommonOptions(command)).action(async (options: ServeOptions) => {
     await inFolder(options.data, async (local) => {
       const engine = await local.models.engine(EMBEDDED.policy);
-      const app = engineServer({ engine, models: () => BUILT_IN, images: local.blobs, clock: local.clock });
-      const listening = await serveEngine(app, options);
+      const { config } = await askedModels({}, local);
+      const { clock, store } = local;
+      const models = () => BUILT_IN;
+      const app = engineServer({ engine, models, images: keptImages(local), config, replies: store.replies, clock });
+      const listening = await listen(app, options);
       openOutput(options).result(
         { baseUrl: `${listening.url}/v1`, models: BUILT_IN },
         `${listening.url}/v1 serves ${BUILT_IN.join(", ")}; Ctrl-C ends it`,
@@ -26,4 +31,15 @@ export function serveEngineCommand(): Command {
       await listening.close();
     });
   });
+}
+
+/** Data URLs only: this server fetches nothing. */
+function keptImages({ blobs }: Local) {
+  return {
+    async open(url: string, signal: AbortSignal) {
+      const image = await acceptImageUrl(url, { web: false, signal });
+      if (image.outcome === "accepted") await blobs.writeContent(image.bytes);
+      return image;
+    },
+  };
 }

@@ -212,8 +212,8 @@ test("aborting closes what is in flight", async () => {
   setTimeout(() => abort.abort(), 100);
   for await (const _ of engine.run([line("a", question("?")), line("b", question("?"))], abort.signal))
     assert.fail("a reply came");
-  while (server.engine.aborted === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(server.engine.aborted, 1);
+  while (server.engine.aborted < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(server.requests, 2);
 });
 
 test("runs that were aborted at any moment leave no place at the server occupied", async () => {

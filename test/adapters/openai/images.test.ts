@@ -40,7 +40,7 @@ test("sends each image whole, in the order of the lines, and reads it once", asy
   const replies = await collected(engine, lines);
   assert.ok(replies.every(({ outcome }) => outcome === "completed"));
   assert.deepEqual(
-    server.engine.batches.flat().map(({ body }) => body.messages),
+    server.engine.streamed.map(({ messages }) => messages),
     lines.map(({ body }) => body.messages),
   );
   assert.equal(blobs.reads, 3);

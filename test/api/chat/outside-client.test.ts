@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import OpenAI, { AuthenticationError, BadRequestError, InternalServerError, NotFoundError } from "openai";
-import { sha256Hex } from "../../shared/ids.ts";
-import { openaiServer, PNG } from "../support/openai-server.ts";
+import { sha256Hex } from "../../../shared/ids.ts";
+import { openaiServer, PNG } from "../../support/openai-server.ts";
 
 const IMAGE = `data:image/png;base64,${PNG.toString("base64")}`;
 
@@ -47,7 +47,7 @@ test("images come as data URLs and reach the engine by their hash", async () => 
   ];
   await outsider(server).chat.completions.create({ ...ASKED, messages: [{ role: "user", content }] });
   const url = `blob:${sha256Hex(PNG)}`;
-  assert.deepEqual(server.engine.batches[0]?.[0]?.body.messages, [
+  assert.deepEqual(server.engine.streamed[0]?.messages, [
     {
       role: "user",
       content: [

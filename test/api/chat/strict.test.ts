@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../functions/adapters/clock.ts";
-import { memoryBlobStore } from "../../functions/adapters/memory/blob-store.ts";
-import { engineServer } from "../../functions/engine-server/app.ts";
-import { fakeEngine } from "../support/fake-engine.ts";
-import { PNG } from "../support/openai-server.ts";
+import { engineServer } from "../../../functions/api/chat/engine-server.ts";
+import { acceptImageUrl } from "../../../functions/intake/image-url.ts";
+import { fakeEngine } from "../../support/fake-engine.ts";
+import { PNG, servedOn } from "../../support/openai-server.ts";
 
-function serverOf(engine = fakeEngine()) {
-  const app = engineServer({ engine, models: () => ["fake-vlm"], images: memoryBlobStore(), clock: systemClock });
+function serverOf(engine = fakeEngine({ maxTokens: 1000 })) {
+  const images = { open: (url: string) => acceptImageUrl(url, { web: false }) };
+  const app = engineServer({ ...servedOn(engine), images });
   const post = (body: unknown) =>
     app.request("/v1/chat/completions", {
       method: "POST",
@@ -72,36 +72,36 @@ const REFUSED: { case: string; body: unknown; param: string | null; code: string
     case: "an image on the web",
     body: asImage("https://example.com/dog.png"),
     param: "messages[0].content[0].image_url.url",
-    code: "invalid_image",
-    says: /data URL/,
+    code: "image_is_a_url",
+    says: /fetches nothing.*data URL/,
   },
   {
     case: "a file",
     body: asImage("file:///etc/passwd"),
     param: "messages[0].content[0].image_url.url",
-    code: "invalid_image",
-    says: /data URL/,
+    code: "image_is_a_url",
+    says: /fetches nothing.*data URL/,
   },
   {
     case: "another's blob",
     body: asImage(`blob:${"0".repeat(64)}`),
     param: "messages[0].content[0].image_url.url",
-    code: "invalid_image",
-    says: /data URL/,
+    code: "image_is_a_url",
+    says: /fetches nothing.*data URL/,
   },
   {
     case: "broken base64",
     body: asImage("data:image/png;base64,%%%"),
     param: "messages[0].content[0].image_url.url",
-    code: "invalid_image",
-    says: /base64/,
+    code: "unknown_encoding",
+    says: /not valid base64/,
   },
   {
     case: "text as image",
     body: asImage(`data:image/png;base64,${btoa("hello")}`),
     param: "messages[0].content[0].image_url.url",
-    code: "invalid_image",
-    says: /not a JPEG/,
+    code: "unknown_image_format",
+    says: /JPEG/,
   },
   {
     case: "top_logprobs alone",
@@ -111,11 +111,39 @@ const REFUSED: { case: string; body: unknown; param: string | null; code: string
     says: /logprobs: true/,
   },
   {
-    case: "streamed logprobs",
-    body: { ...ASKED, stream: true, logprobs: true },
-    param: "logprobs",
+    case: "more tokens than the model writes",
+    body: { ...ASKED, max_tokens: 1001 },
+    param: "max_tokens",
     code: "invalid_value",
-    says: /not streamed/,
+    says: /at most 1000 tokens/,
+  },
+  {
+    case: "trust without an image",
+    body: { ...ASKED, trust: true },
+    param: "messages",
+    code: "invalid_value",
+    says: /about an image/,
+  },
+  {
+    case: "trust in several answers",
+    body: { ...ASKED, trust: true, n: 2 },
+    param: "n",
+    code: "invalid_value",
+    says: /one answer/,
+  },
+  {
+    case: "too many answers to choose from",
+    body: { ...ASKED, trust: { best_of: 17 } },
+    param: "trust.best_of",
+    code: "invalid_value",
+    says: /best_of/,
+  },
+  {
+    case: "an unknown part of trust",
+    body: { ...ASKED, trust: { score: true } },
+    param: "trust.score",
+    code: "unsupported_parameter",
+    says: /trust\.score/,
   },
   {
     case: "two limits",
@@ -137,7 +165,7 @@ for (const { case: name, body, param, code, says } of REFUSED) {
       [400, "invalid_request_error", param, code],
     );
     assert.match(error.message, says);
-    assert.equal(engine.batches.length, 0);
+    assert.equal(engine.batches.length + engine.streamed.length, 0);
   });
 }
 
@@ -156,15 +184,15 @@ test("hands every parameter to the engine as the engine names it", async () => {
     stream: null,
     response_format: { type: "text" },
   });
-  assert.equal(response.status, 200);
-  const { messages: received, ...rest } = engine.batches[0]?.[0]?.body ?? { messages: [] };
+  assert.equal(response.status, 200, await response.clone().text());
+  const { messages: received, ...rest } = engine.streamed[0] ?? { messages: [] };
   assert.deepEqual(rest, { model: "fake-vlm", ...sent, max_tokens: 9 });
   assert.deepEqual(received[0], { role: "system", content: "Be brief." });
 });
 
 test("an engine that breaks is a server error in OpenAI's shape", async () => {
   const engine = fakeEngine();
-  engine.run = () => {
+  engine.stream = () => {
     throw new Error("out of memory");
   };
   const response = await serverOf(engine).post(ASKED);
@@ -175,13 +203,7 @@ test("an engine that breaks is a server error in OpenAI's shape", async () => {
 });
 
 test("healthz is open, other paths are errors in OpenAI's shape", async () => {
-  const app = engineServer({
-    engine: fakeEngine(),
-    models: () => ["m"],
-    images: memoryBlobStore(),
-    clock: systemClock,
-    apiKeys: ["k"],
-  });
+  const app = engineServer({ ...servedOn(fakeEngine(), { models: ["m"] }), apiKeys: ["k"] });
   assert.deepEqual(await (await app.request("/healthz")).json(), { status: "ok", models: ["m"] });
   const refused = await app.request("/v1/models");
   assert.deepEqual(

@@ -11,7 +11,7 @@ export type Listening = {
 };
 
 /** Resolves when the port is open. @param at port 0 takes a free one */
-export function serveEngine(app: Hono, at: { port: number; host: string }): Promise<Listening> {
+export function listen(app: Pick<Hono, "fetch">, at: { port: number; host: string }): Promise<Listening> {
   const server = createAdaptorServer({ fetch: app.fetch });
   return new Promise((resolve, reject) => {
     server.once("error", (error) =>
