@@ -76,6 +76,19 @@ export function tellChat(app: OpenAPIHono<ApiEnv>): void {
 
 const CHAT_BODY = {
   type: "object" as const,
+  example: {
+    model: "embedded/policy",
+    messages: [
+      {
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: "data:image/png;base64,…" } },
+          { type: "text", text: "What is in the picture?" },
+        ],
+      },
+    ],
+    trust: { best_of: 8, claims: true },
+  },
   required: ["model", "messages"],
   description:
     "As https://platform.openai.com/docs/api-reference/chat/create; what is not supported is refused by name.",

@@ -128,11 +128,20 @@ export const CreatedRun = RunDetail.extend({
   webhook_secret: z.string().optional(),
 });
 
-const runBody = {
-  content: { "application/json": { schema: CreateRunBody }, "application/x-ndjson": { schema: z.string() } },
+const runBody = (example: z.input<typeof CreateRunBody>) => ({
+  content: { "application/json": { schema: CreateRunBody, example }, "application/x-ndjson": { schema: z.string() } },
   description: NDJSON_NOTE,
-  required: false, // it is needed, but what is no JSON shall not be checked as JSON: the handler refuses an empty body
-} as const;
+  required: false as const, // it is needed, but what is no JSON shall not be checked as JSON: the handler refuses an empty body
+});
+
+const preset = (role: string) => ({ engine: "embedded", preset: `embedded-${role}` });
+const EXAMPLE_CONFIG = {
+  name: "first-try",
+  policy: preset("policy"),
+  divider: preset("divider"),
+  questioner: preset("questioner"),
+  labelers: [preset("labeler")],
+};
 
 export const createRun = createRoute({
   method: "post",
@@ -140,7 +149,7 @@ export const createRun = createRoute({
   tags: ["runs"],
   summary: "Start a run",
   middleware: [requires("runs:write")] as const,
-  request: { headers: IdempotencyHeader, body: runBody },
+  request: { headers: IdempotencyHeader, body: runBody({ demo: { seed: 1 } }) },
   responses: {
     201: json(CreatedRun, "The run, queued or running"),
     200: json(CreatedRun, "It was there before"),
@@ -177,7 +186,10 @@ export const estimateRun = createRoute({
   summary: "Cost, time and yield of a run, from a pilot of 20 samples",
   description: "The pilot's replies are kept: the run itself asks for nothing of it again.",
   middleware: [requires("runs:write")] as const,
-  request: { headers: IdempotencyHeader, body: runBody },
+  request: {
+    headers: IdempotencyHeader,
+    body: runBody({ config: EXAMPLE_CONFIG, manifest_id: "man_0123456789abcdef" }),
+  },
   responses: { 200: json(PilotView, "The estimate"), ...PROBLEMS },
 });
 

@@ -12,11 +12,16 @@ export function curlOf(route: Route, schemas: Schemas): string {
   );
   const query = needed.map(({ name, schema }) => `${name}=${exampleOf(schema, schemas)}`).join("&");
   const verb = method === "get" ? "" : ` -X ${method.toUpperCase()}`;
-  const address = `"$RLAIFV${path}${query === "" ? "" : `?${query}`}"`;
+  const address = `"$RLAIFV${placeholders(path)}${query === "" ? "" : `?${query}`}"`;
   const parts = [`curl${verb} ${address}`];
   if (path.startsWith("/v1/")) parts.push('-H "Authorization: Bearer $RLAIFV_KEY"');
   parts.push(...bodyOf(route, schemas));
   return parts.join(" \\\n  ");
+}
+
+/** `{sampleId}` as `SAMPLE_ID`: curl would take braces as a list. */
+export function placeholders(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => name.replaceAll(/[A-Z]/g, "_$&").toUpperCase());
 }
 
 function bodyOf({ operation, path }: Route, schemas: Schemas): string[] {
@@ -25,7 +30,10 @@ function bodyOf({ operation, path }: Route, schemas: Schemas): string[] {
   const json = content["application/json"];
   if (path === "/v1/images") return ['-H "Content-Type: image/jpeg"', "--data-binary @photo.jpg"];
   if (json === undefined) return ['-H "Content-Type: application/x-ndjson"', "-T rows.jsonl"];
-  return ['-H "Content-Type: application/json"', `-d '${JSON.stringify(exampleOf(json.schema, schemas))}'`];
+  return [
+    '-H "Content-Type: application/json"',
+    `-d '${JSON.stringify(json.example ?? exampleOf(json.schema, schemas))}'`,
+  ];
 }
 
 /** A value that the schema takes: its example, or the least there is. */

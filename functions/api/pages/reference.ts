@@ -4,7 +4,7 @@ import { curlOf } from "./curl.ts";
 import { page } from "./frame.ts";
 import { fieldsOf, type Schema, typeOf } from "./schema-fields.ts";
 
-type Content = Record<string, { schema: Schema }>;
+type Content = Record<string, { schema: Schema; example?: unknown }>;
 export type Parameter = { name: string; in: string; required?: boolean; description?: string; schema: Schema };
 export type Operation = {
   tags?: string[];
@@ -50,6 +50,8 @@ export const anchorOf = ({ method, path }: Route): string =>
 function routeArticle(route: Route, schemas: Schemas) {
   const { method, path, operation } = route;
   const { summary = "", description, parameters = [], requestBody, responses } = operation;
+  const answers = Object.entries(responses).filter(([status]) => Number(status) < 400);
+  const refusals = Object.keys(responses).filter((status) => Number(status) >= 400);
   return html`<article id="${anchorOf(route)}">
 <h3><span class="method">${method}</span> <code>${path}</code></h3>
 <p>${summary}</p>
@@ -57,7 +59,8 @@ ${description === undefined ? "" : html`<p class="quiet">${description}</p>`}
 ${parameters.length === 0 ? "" : parameterTable(parameters, schemas)}
 ${requestBody === undefined ? "" : bodyPart(requestBody, schemas)}
 <h4>Answers</h4>
-<ul>${Object.entries(responses).map(([status, answer]) => html`<li><code>${status}</code> ${answer.description}${contentNote(answer.content, schemas)}</li>`)}</ul>
+<ul>${answers.map(([status, answer]) => html`<li><code>${status}</code> ${answer.description}${contentNote(answer.content, schemas)}</li>`)}</ul>
+${refusals.length === 0 ? "" : html`<p class="quiet">Problems: ${refusals.join(", ")}</p>`}
 <pre><code>${curlOf(route, schemas)}</code></pre>
 </article>`;
 }
@@ -81,8 +84,8 @@ function fieldTable(schema: Schema, schemas: Schemas) {
   const fields = fieldsOf(schema, schemas);
   if (fields.length === 0) return html`<p class="quiet">${typeOf(schema, schemas)}</p>`;
   const rows = fields.map(
-    ({ name, required, type, note }) =>
-      html`<tr><td><code>${name}</code></td><td>${required ? "required" : ""}</td><td><code>${type}</code></td><td>${note}</td></tr>`,
+    ({ name, required, form, type, note }) =>
+      html`<tr><td><code>${name}</code></td><td>${[form === undefined ? [] : `form ${form}`, required ? "required" : []].flat().join(", ")}</td><td><code>${type}</code></td><td>${note}</td></tr>`,
   );
   return html`<div class="table"><table><thead><tr><th>Field</th><th></th><th>Type</th><th>Meaning</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }

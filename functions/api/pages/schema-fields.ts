@@ -22,18 +22,24 @@ export type Schema = {
   maximum?: number;
 };
 type Schemas = Record<string, Schema>;
-export type Field = { name: string; required: boolean; type: string; note: string };
+/** `form`: of a union the branch the field belongs to, from 1. */
+export type Field = { name: string; required: boolean; form?: number; type: string; note: string };
 
-/** Of an object; of a union those of all its branches, `a | b` where a branch is chosen. */
+/** Of an object; of a union those of all its branches. */
 export function fieldsOf(schema: Schema, schemas: Schemas): Field[] {
-  const { anyOf, oneOf, allOf, properties = {}, required = [] } = resolved(schema, schemas);
+  const { anyOf, oneOf, allOf = [], properties = {}, required = [] } = resolved(schema, schemas);
   const own = Object.entries(properties).map(([name, field]) => ({
     name,
     required: required.includes(name),
     type: typeOf(field, schemas),
     note: noteOf(resolved(field, schemas)),
   }));
-  return [...own, ...[...(anyOf ?? []), ...(oneOf ?? []), ...(allOf ?? [])].flatMap((part) => fieldsOf(part, schemas))];
+  const forms = (anyOf ?? oneOf ?? []).map((branch) => fieldsOf(branch, schemas));
+  return [
+    ...own,
+    ...allOf.flatMap((part) => fieldsOf(part, schemas)),
+    ...forms.flatMap((fields, at) => fields.map((field) => ({ ...field, form: at + 1 }))),
+  ];
 }
 
 export function resolved(schema: Schema, schemas: Schemas): Schema {
