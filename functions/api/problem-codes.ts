@@ -1,11 +1,19 @@
 /** Every problem code of the API: its status, what it means and what to do. Served as a page at /docs/problems. */
 import type { ProblemStatus } from "./problem.ts";
+import { IMAGE_CODES, KEY_CODES, MODEL_CODES, RUN_CODES, WEB_CODES } from "./problem-codes-elsewhere.ts";
+import { SCORE_CODES } from "./problem-codes-score.ts";
 
 export type ProblemEntry = { status: ProblemStatus; meaning: string; fix: string };
 
 const SEE_REFERENCE = "Mend the fields that `errors` lists; /reference says what each takes.";
 
 export const PROBLEM_CODES = {
+  ...KEY_CODES,
+  ...RUN_CODES,
+  ...MODEL_CODES,
+  ...IMAGE_CODES,
+  ...WEB_CODES,
+  ...SCORE_CODES,
   "body.invalid": { status: 400, meaning: "A field of the body has a wrong value or is missing.", fix: SEE_REFERENCE },
   "body.unknown_field": {
     status: 400,
@@ -56,36 +64,6 @@ export const PROBLEM_CODES = {
     meaning: "The path is there, but not with this method.",
     fix: "Use one of the methods in the Allow header.",
   },
-  "key.missing": {
-    status: 401,
-    meaning: "The route needs an API key, and none was sent.",
-    fix: 'Send "Authorization: Bearer rlk_…"; "rlaifv keys create" makes a key.',
-  },
-  "key.scope": {
-    status: 403,
-    meaning: "The key's scopes do not allow this.",
-    fix: "Use a key with the scope that `fix` names.",
-  },
-  "limit.requests": {
-    status: 429,
-    meaning: "All requests of this minute are used.",
-    fix: "Come back after Retry-After seconds.",
-  },
-  "limit.concurrency": {
-    status: 429,
-    meaning: "Too many requests are under way at once.",
-    fix: "Wait for one of them to end.",
-  },
-  "limit.tokens": {
-    status: 429,
-    meaning: "The tokens of this day are used.",
-    fix: "Come back after Retry-After seconds, or ask for a higher limit.",
-  },
-  "limit.usd": {
-    status: 429,
-    meaning: "The money of this day is spent.",
-    fix: "Come back after Retry-After seconds, or ask for a higher limit.",
-  },
   "run.not_found": { status: 404, meaning: "There is no run of this id.", fix: "GET /v1/runs lists the runs." },
   "run.state": {
     status: 409,
@@ -123,11 +101,6 @@ export const PROBLEM_CODES = {
     meaning: "A config that is sent to a service cannot name files of its machine.",
     fix: 'Upload the rows (POST /v1/manifests) and name the manifest: { "manifest": "man_…" }.',
   },
-  "config.api_key_env": {
-    status: 400,
-    meaning: "A config may name only environment variables that hold API keys of models.",
-    fix: "Keep the key on the server in a variable whose name ends in API_KEY.",
-  },
   "manifest.missing": {
     status: 400,
     meaning: "The request names no samples.",
@@ -157,11 +130,6 @@ export const PROBLEM_CODES = {
     status: 400,
     meaning: "The demo run needs no estimate.",
     fix: "Start it with POST /v1/runs, or send a config.",
-  },
-  "image.not_found": {
-    status: 404,
-    meaning: "There is no image of this id.",
-    fix: "POST /v1/images uploads one and answers with its id.",
   },
   "webhook.not_found": {
     status: 404,
