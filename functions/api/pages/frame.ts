@@ -41,3 +41,9 @@ export function page(title: string, content: Markup): Markup {
 </body>
 </html>`;
 }
+
+/** Text in which `backticks` mark code. */
+export function prose(text: string): Markup {
+  const parts = text.split("`").map((part, at) => (at % 2 === 1 ? html`<code>${part}</code>` : part));
+  return html`${parts}`;
+}

@@ -1,7 +1,7 @@
 /** The reference: every route of the OpenAPI document, with what it takes, what it answers, and how to call it. */
 import { html } from "hono/html";
 import { curlOf } from "./curl.ts";
-import { page } from "./frame.ts";
+import { page, prose } from "./frame.ts";
 import { fieldsOf, type Schema, typeOf } from "./schema-fields.ts";
 
 type Content = Record<string, { schema: Schema; example?: unknown }>;
@@ -37,9 +37,10 @@ export function referencePage(document: ApiDocument) {
   return page(
     "API reference",
     html`<p>Version ${document.info.version}. Also as <a href="/openapi.json">OpenAPI 3.1</a>; errors stand in <a href="/docs/problems">Problems</a>.</p>
-${(document.info.description ?? "").split("\n\n").map((text) => html`<p>${text}</p>`)}
+${(document.info.description ?? "").split("\n\n").map((text) => html`<p>${prose(text)}</p>`)}
 <nav aria-label="Routes"><ul>${routes.map((route) => html`<li><a href="#${anchorOf(route)}">${route.method.toUpperCase()} ${route.path}</a></li>`)}</ul></nav>
-${groups.map((group) => html`<section><h2 id="${group.name}">${group.name}</h2><p>${group.description}</p>${group.routes.map((route) => routeArticle(route, schemas))}</section>`)}`,
+${groups.map((group) => html`<section><h2 id="${group.name}">${group.name}</h2><p>${group.description}</p>${group.routes.map((route) => routeArticle(route, schemas))}</section>`)}
+<section><h2 id="schemas">schemas</h2>${Object.entries(schemas).map(([name, schema]) => html`<article id="schema-${name}"><h3><code>${name}</code></h3>${fieldTable(schema, schemas)}</article>`)}</section>`,
   );
 }
 
@@ -54,12 +55,12 @@ function routeArticle(route: Route, schemas: Schemas) {
   const refusals = Object.keys(responses).filter((status) => Number(status) >= 400);
   return html`<article id="${anchorOf(route)}">
 <h3><span class="method">${method}</span> <code>${path}</code></h3>
-<p>${summary}</p>
-${description === undefined ? "" : html`<p class="quiet">${description}</p>`}
+<p>${prose(summary)}</p>
+${description === undefined ? "" : html`<p class="quiet">${prose(description)}</p>`}
 ${parameters.length === 0 ? "" : parameterTable(parameters, schemas)}
 ${requestBody === undefined ? "" : bodyPart(requestBody, schemas)}
 <h4>Answers</h4>
-<ul>${answers.map(([status, answer]) => html`<li><code>${status}</code> ${answer.description}${contentNote(answer.content, schemas)}</li>`)}</ul>
+<ul>${answers.map(([status, answer]) => html`<li><code>${status}</code> ${prose(answer.description)}${contentNote(answer.content, schemas)}</li>`)}</ul>
 ${refusals.length === 0 ? "" : html`<p class="quiet">Problems: ${refusals.join(", ")}</p>`}
 <pre><code>${curlOf(route, schemas)}</code></pre>
 </article>`;
@@ -68,7 +69,7 @@ ${refusals.length === 0 ? "" : html`<p class="quiet">Problems: ${refusals.join("
 function parameterTable(parameters: readonly Parameter[], schemas: Schemas) {
   const rows = parameters.map(
     ({ name, in: where, required, schema, description }) =>
-      html`<tr><td><code>${name}</code></td><td>${where}${required === true ? ", required" : ""}</td><td><code>${typeOf(schema, schemas)}</code></td><td>${description ?? schema.description ?? ""}</td></tr>`,
+      html`<tr><td><code>${name}</code></td><td>${where}${required === true ? ", required" : ""}</td><td><code>${typeOf(schema, schemas)}</code></td><td>${prose(description ?? schema.description ?? "")}</td></tr>`,
   );
   return html`<h4>Parameters</h4><div class="table"><table><thead><tr><th>Name</th><th>In</th><th>Type</th><th>Meaning</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -77,7 +78,7 @@ function bodyPart({ description, content }: NonNullable<Operation["requestBody"]
   const kinds = Object.entries(content).map(
     ([type, { schema }]) => html`<p><code>${type}</code></p>${fieldTable(schema, schemas)}`,
   );
-  return html`<h4>Body</h4>${description === undefined ? "" : html`<p class="quiet">${description}</p>`}${kinds}`;
+  return html`<h4>Body</h4>${description === undefined ? "" : html`<p class="quiet">${prose(description)}</p>`}${kinds}`;
 }
 
 function fieldTable(schema: Schema, schemas: Schemas) {
@@ -85,7 +86,7 @@ function fieldTable(schema: Schema, schemas: Schemas) {
   if (fields.length === 0) return html`<p class="quiet">${typeOf(schema, schemas)}</p>`;
   const rows = fields.map(
     ({ name, required, form, type, note }) =>
-      html`<tr><td><code>${name}</code></td><td>${[form === undefined ? [] : `form ${form}`, required ? "required" : []].flat().join(", ")}</td><td><code>${type}</code></td><td>${note}</td></tr>`,
+      html`<tr><td><code>${name}</code></td><td>${[form === undefined ? [] : `form ${form}`, required ? "required" : []].flat().join(", ")}</td><td><code>${type}</code></td><td>${prose(note)}</td></tr>`,
   );
   return html`<div class="table"><table><thead><tr><th>Field</th><th></th><th>Type</th><th>Meaning</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
