@@ -51,7 +51,9 @@ export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console
     .route("/", webhookRoutes(deps));
   tellChat(app);
   app.route("/", chatRoutes(deps, chatFault)).route("/", documentRoutes(app, deps));
-  app.notFound(unknownRoute(app));
+  const unknown = unknownRoute(app);
+  app.all("/v1/*", unknown); // an app that holds this one would answer in its own words
+  app.notFound(unknown);
   return api;
 }
 

@@ -17,8 +17,10 @@ type ServedNames = ReadonlyMap<string, string>;
 
 export async function runViews(runs: readonly RunRow[], deps: ViewDeps): Promise<RunView[]> {
   const served = await servedNames(deps);
-  return Promise.all(runs.map((run) => runView(run, served, deps)));
+  return Promise.all(runs.map(async (run) => runView(run, { served, plan: await planOf(run, deps) }, deps)));
 }
+
+const planOf = ({ runId }: RunRow, { blobs }: Pick<ViewDeps, "blobs">) => readJson(blobs, planKey(runId), RunPlan);
 
 async function servedNames({ models }: Pick<ViewDeps, "models">): Promise<ServedNames> {
   const newest = new Map<string, { id: string; round: number }>();
@@ -29,12 +31,11 @@ async function servedNames({ models }: Pick<ViewDeps, "models">): Promise<Served
   return new Map([...newest].map(([runId, { id }]) => [runId, id]));
 }
 
-async function runView(run: RunRow, served: ServedNames, deps: ViewDeps): Promise<RunView> {
+type Known = { served: ServedNames; plan: RunPlan | undefined };
+
+async function runView(run: RunRow, { served, plan }: Known, deps: ViewDeps): Promise<RunView> {
   const { runId } = run;
-  const [plan, ledger] = await Promise.all([
-    readJson(deps.blobs, planKey(runId), RunPlan),
-    deps.store.ledger.read(runAccount(runId)),
-  ]);
+  const ledger = await deps.store.ledger.read(runAccount(runId));
   const pass = await newestTrainingPass(run, deps.store);
   const working = run.state === "running";
   return {
@@ -86,15 +87,15 @@ export async function lastEvent(runId: string, { service }: Pick<ViewDeps, "serv
 
 export async function runDetail(run: RunRow, deps: ViewDeps): Promise<RunDetail> {
   const { runId } = run;
-  const [[view], config, plan, shards] = await Promise.all([
-    runViews([run], deps),
+  const [served, config, plan, shards] = await Promise.all([
+    servedNames(deps),
     readConfig(deps.blobs, runId),
-    readJson(deps.blobs, planKey(runId), RunPlan),
+    planOf(run, deps),
     deps.store.shards.list({ runId }),
   ]);
   const passIds = [...new Set(shards.map(({ passId }) => passId))];
   return {
-    ...view!,
+    ...(await runView(run, { served, plan }, deps)),
     config,
     models: plan?.models ?? [],
     warnings: plan?.warnings ?? [],

@@ -1,11 +1,11 @@
 /** Paths that are not there, and methods that a path does not have. */
-import type { Hono, NotFoundHandler } from "hono";
+import type { Context, Hono } from "hono";
 import type { ApiEnv } from "./access.ts";
 import { problemResponse } from "./problem.ts";
 import { PROBLEM_CODES } from "./problem-codes.ts";
 
 /** @param app with all its routes; looked at when the first unknown path comes */
-export function unknownRoute(app: Pick<Hono<ApiEnv>, "routes">): NotFoundHandler<ApiEnv> {
+export function unknownRoute(app: Pick<Hono<ApiEnv>, "routes">): (context: Context<ApiEnv>) => Response {
   let known: { method: string; pattern: RegExp }[] | undefined;
   return ({ req }) => {
     known ??= app.routes

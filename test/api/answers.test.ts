@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Hono } from "hono";
 import { UsageView } from "../../functions/api/contract/service.ts";
 import { Problem } from "../../functions/api/problem.ts";
 import { KEY_LIMITS } from "../../shared/schemas/service.ts";
@@ -118,4 +119,25 @@ test("errors of chat paths are in OpenAI's shape, also those of keys and limits"
   assert.deepEqual([answer.status, typeof error.message], [403, "string"]);
   const unknown = await api.request("/v1/models/none", { key: "rlk_nonsense" });
   assert.equal(((await unknown.json()) as { error: { type: string } }).error.type, "authentication_error");
+});
+
+test("inside another app the API answers the same: unknown paths, methods, refusals and faults", async () => {
+  await using api = await openTestApi("memory", {
+    report: async () => {
+      throw new Error("broken");
+    },
+  });
+  await api.post("/v1/runs", { demo: {} });
+  const { items } = (await (await api.request("/v1/runs")).json()) as { items: { id: string }[] };
+  const whole = new Hono().get("/", (context) => context.text("console")).route("/", api.app);
+  const ask = async (method: string, path: string) => {
+    const answer = await whole.request(path, { method, headers: { authorization: `Bearer ${api.admin}` } });
+    assert.match(answer.headers.get("x-request-id") ?? "", /^req_/);
+    return (await problemIn(answer)).code;
+  };
+  assert.equal(await ask("GET", "/v1/nothing"), "route.unknown");
+  assert.equal(await ask("PUT", "/v1/runs"), "route.method");
+  assert.equal(await ask("GET", "/v1/runs/none"), "run.not_found");
+  assert.equal(await ask("GET", "/v1/runs?limit=0"), "query.invalid");
+  assert.equal(await ask("GET", `/v1/runs/${items[0]!.id}/report`), "internal");
 });
