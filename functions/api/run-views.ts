@@ -2,6 +2,7 @@
 import { runAccount } from "../../shared/budget/accounts.ts";
 import { MICROS_PER_USD } from "../../shared/budget/prices.ts";
 import { planKey } from "../../shared/keys.ts";
+import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import { RunPlan } from "../../shared/schemas/plan.ts";
 import type { PassId, RunRow, ShardRow, StageName } from "../../shared/schemas/rows.ts";
 import { addLosses } from "../../shared/states/losses.ts";
@@ -107,7 +108,7 @@ export async function runDetail(run: RunRow, deps: ViewDeps): Promise<RunDetail>
   };
 }
 
-/** In the order of the shards: by pass, then by stage. */
+/** By pass, and in the order in which a sample walks through the stages. */
 function stageViews(shards: readonly ShardRow[]): StageView[] {
   const groups = new Map<string, ShardRow[]>();
   for (const shard of shards) {
@@ -116,7 +117,9 @@ function stageViews(shards: readonly ShardRow[]): StageView[] {
     if (group === undefined) groups.set(name, [shard]);
     else group.push(shard);
   }
-  return [...groups.values()].map((group) => stageView(group[0]!, group));
+  const views = [...groups.values()].map((group) => stageView(group[0]!, group));
+  const placeOf = ({ stage }: StageView) => STAGE_ORDER.indexOf(stage);
+  return views.sort((a, b) => (a.pass_id === b.pass_id ? placeOf(a) - placeOf(b) : a.pass_id < b.pass_id ? -1 : 1));
 }
 
 function stageView({ passId, stage }: { passId: PassId; stage: StageName }, shards: readonly ShardRow[]): StageView {

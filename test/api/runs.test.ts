@@ -103,7 +103,7 @@ test("a finished run is told with its stages, its passes and its parked samples 
       shards_done,
       samples_done,
     ]),
-    ["divide", "generate", "question", "score"].map((stage) => ["1.train", stage, 2, 2, 10]),
+    ["generate", "divide", "question", "score"].map((stage) => ["1.train", stage, 2, 2, 10]),
   );
   assert.deepEqual(run.passes[0]?.parked, { "the labeler gave no reply": 2 });
   assert.deepEqual([run.round, run.seconds, run.last_event], [1, 4, 0]);
