@@ -103,7 +103,7 @@ function shardOf(at: number, stage: ShardRow["stage"]): ShardRow {
   };
 }
 
-/** Ten answers of seven claims, about 20 KB, as long as those of RLAIF-V's own models. */
+/** Ten answers of seven claims: a line of about 25 KB. */
 function sampleOf(at: number): Scored {
   const candidates = Array.from({ length: 10 }, (_, index): ScoredCandidate => {
     const candidateId = `cnd_${contentHash([at, index])}`;

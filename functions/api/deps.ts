@@ -83,7 +83,7 @@ export interface Images {
   open(reference: string, signal: AbortSignal): Promise<AcceptedImage | RefusedImage>;
   /** At most 256 pixels wide and high, WebP; `undefined` for an unknown image. */
   thumbnail(sha256: string): Promise<Uint8Array | undefined>;
-  /** Checks rows and keeps them as a manifest. */
+  /** Checks rows and keeps them as a manifest. A row that is a string is one JSON text, as a line of NDJSON is. */
   manifest(
     rows: AsyncIterable<unknown>,
     options: { question: string | undefined; signal: AbortSignal },
