@@ -4,7 +4,7 @@ import { makeZip } from "client-zip";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { ExportFormat } from "../../shared/schemas/lineage.ts";
 import type { ApiEnv } from "./access.ts";
-import { getDataset } from "./contract/runs.ts";
+import { getDataset } from "./contract/run-outputs.ts";
 import type { ApiDeps } from "./deps.ts";
 import { pairingOf } from "./pairs.ts";
 import { runOf } from "./passes.ts";

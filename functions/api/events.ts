@@ -3,7 +3,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { EventRow } from "../../shared/schemas/service.ts";
 import type { ApiEnv } from "./access.ts";
-import { runEvents } from "./contract/runs.ts";
+import { runEvents } from "./contract/run-outputs.ts";
 import type { ApiDeps } from "./deps.ts";
 import { runOf } from "./passes.ts";
 import { ProblemError } from "./problem.ts";

@@ -1,7 +1,7 @@
 /** The report of a run, as far as it has come. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { ApiEnv } from "./access.ts";
-import { getReport } from "./contract/runs.ts";
+import { getReport } from "./contract/run-outputs.ts";
 import type { ApiDeps } from "./deps.ts";
 import { runOf } from "./passes.ts";
 import { refuseInvalid } from "./refusals.ts";

@@ -53,14 +53,17 @@ export function openSqliteStore(path: string): SqliteStore {
 const repliesPath = (path: string): string =>
   path === ":memory:" ? path : `${path.replace(/\.sqlite$/, "")}-replies.sqlite`;
 
+/** How long to wait for another process that is just committing or opening. Our choice. */
+const BUSY_MS = 5000;
+const RETRY_MS = 10;
+
 type Opening = { synchronous: "FULL" | "NORMAL"; migrate: (database: DatabaseSync, path: string) => void };
 
 function openDatabase(path: string, { synchronous, migrate }: Opening): DatabaseSync {
-  // 5 s (our choice): how long to wait for another process that is just committing.
-  const database = new DatabaseSync(path, { timeout: 5000 });
+  const database = new DatabaseSync(path, { timeout: BUSY_MS });
   try {
     database.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -32000; PRAGMA foreign_keys = ON`);
-    const mode = database.prepare("PRAGMA journal_mode = WAL").get()?.["journal_mode"];
+    const mode = writeAheadLog(database);
     if (mode !== "wal" && path !== ":memory:") {
       throw new Error(`${path}: this file system cannot hold a write-ahead log (got ${mode}); use a local disk`);
     }
@@ -70,6 +73,26 @@ function openDatabase(path: string, { synchronous, migrate }: Opening): Database
     database.close();
     throw isNotADatabase(error) ? new Error(`${path}: not a SQLite file; move it away or use another folder`) : error;
   }
+}
+
+/**
+ * SQLite does not wait for others when the journal mode is changed, so whoever finds the file locked by another who is just opening it tries again, for as long.
+ */
+function writeAheadLog(database: DatabaseSync): unknown {
+  const change = database.prepare("PRAGMA journal_mode = WAL");
+  for (let waited = 0; ; waited += RETRY_MS) {
+    try {
+      return change.get()?.["journal_mode"];
+    } catch (error) {
+      if (!isLocked(error) || waited >= BUSY_MS) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+    }
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  const SQLITE_BUSY = 5; // sqlite.org/rescode.html
+  return error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
 }
 
 function isNotADatabase(error: unknown): boolean {
