@@ -2,6 +2,7 @@
 import type { Engine } from "../../../shared/ports/engine.ts";
 import type { ChatBody, Usage } from "../../../shared/schemas/chat.ts";
 import type { Submitted } from "../../../shared/schemas/sample.ts";
+import { neutraliseControlTokens } from "../../../shared/stages/control-tokens.ts";
 import type { Checked } from "../../trust/check.ts";
 import type { Purse } from "../../trust/purse.ts";
 import type { AskedAnswers } from "../../trust/walk.ts";
@@ -82,8 +83,11 @@ async function judge(
   { signal }: Answering,
   { image, question, check, labelers, ...asked }: TrustWork,
 ): Promise<Judged> {
-  const trimmed = answers.map(({ text, finishReason }) => ({ text: text.trim(), finishReason }));
-  const checked = await check({ image, question, answers: trimmed });
+  const asData = answers.map(({ text, finishReason }) => ({
+    text: neutraliseControlTokens(text.trim()),
+    finishReason,
+  }));
+  const checked = await check({ image, question, answers: asData });
   signal.throwIfAborted();
   return judged(checkedOrRefused(checked), asked, labelers);
 }

@@ -4,9 +4,14 @@ import type { ChatCompletion, ChatCompletionChunk } from "openai/resources/chat/
 import type { TrustView } from "../../../functions/api/chat/parts.ts";
 import { KEY_LIMITS } from "../../../shared/schemas/service.ts";
 import { scriptedVlm } from "../../support/scripted-vlm.ts";
-import { about, EMBEDDED_POLICY, openChatService, pricedConfig, scene, settled } from "./support.ts";
+import { about, type ChatService, EMBEDDED_POLICY, openChatService, pricedConfig, scene, settled } from "./support.ts";
 
 const trustOf = (answer: unknown): TrustView => (answer as { trust: TrustView }).trust;
+
+async function* streamOf(service: ChatService, body: object): AsyncGenerator<ChatCompletionChunk> {
+  const stream: unknown = await service.client().chat.completions.create(body as never);
+  yield* stream as AsyncIterable<ChatCompletionChunk>;
+}
 
 async function asked(more: object = {}) {
   return { model: EMBEDDED_POLICY, messages: about(await scene()), seed: 5, temperature: 1, ...more };
