@@ -49,10 +49,7 @@ test("of several answers the one with the fewest rejected claims is given, strea
   assert.equal(whole.choices.length, 1);
   const chunks: ChatCompletionChunk[] = [];
   const stream = { ...body, stream: true, stream_options: { include_usage: true } };
-  for await (const chunk of (await client.chat.completions.create(
-    stream as never,
-  )) as AsyncIterable<ChatCompletionChunk>)
-    chunks.push(chunk);
+  for await (const chunk of streamOf(service, stream)) chunks.push(chunk);
   const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
   assert.equal(text, whole.choices[0]!.message.content);
   const [told, last] = chunks.slice(-2);
@@ -64,9 +61,7 @@ test("the only answer is streamed as it is made, and its claims follow", async (
   await using service = await openChatService();
   const body = await asked({ trust: { claims: true }, stream: true });
   const kinds: string[] = [];
-  for await (const chunk of (await service
-    .client()
-    .chat.completions.create(body as never)) as AsyncIterable<ChatCompletionChunk>) {
+  for await (const chunk of streamOf(service, body)) {
     kinds.push(trustOf(chunk) !== undefined ? "trust" : chunk.choices[0]?.finish_reason ? "finish" : "text");
   }
   assert.ok(kinds.filter((kind) => kind === "text").length > 3);
