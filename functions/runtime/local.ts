@@ -1,24 +1,21 @@
 /** One machine: the only place that chooses the adapters of the embedded default. */
 import { join } from "node:path";
-import type { BoundModel } from "../../shared/answer.ts";
 import { loopDefinition } from "../../shared/loop.ts";
 import { IN_PROCESS_LIMITS } from "../../shared/loop-stages.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { Clock } from "../../shared/ports/clock.ts";
-import type { Engine, EngineInfo } from "../../shared/ports/engine.ts";
+import type { Engine } from "../../shared/ports/engine.ts";
 import type { Trainer } from "../../shared/ports/trainer.ts";
-import { randomFrom } from "../../shared/random.ts";
-import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
-import type { Checkpoint } from "../../shared/schemas/rows.ts";
 import { type LocalOrchestrator, openOrchestrator } from "../adapters/asl/orchestrator.ts";
 import { systemClock } from "../adapters/clock.ts";
 import { folderBlobStore } from "../adapters/files/blob-store.ts";
 import { acquireLock, heldMessage } from "../adapters/files/lock.ts";
-import { openaiEngine } from "../adapters/openai/engine.ts";
 import { openSqliteStore, type SqliteStore } from "../adapters/sqlite/store.ts";
 import { EXIT, UserError } from "../cli/errors.ts";
 import { openEmbeddedEngine } from "../embedded/engine.ts";
+import { hostedEngine } from "../embedded/hosted/engine.ts";
+import { hostedTrainer } from "../embedded/hosted/trainer.ts";
 import { embeddedTrainer } from "../embedded/trainer.ts";
 import { scenesBench } from "../embedded/world/bench.ts";
 import type { WorkerDeps } from "../workers/deps.ts";
@@ -29,6 +26,7 @@ import { plan } from "../workers/plan.ts";
 import { prepare } from "../workers/prepare.ts";
 import { select } from "../workers/select.ts";
 import { train } from "../workers/train.ts";
+import { type ModelSource, modelSource } from "./models.ts";
 
 /** Runs, samples, shards, money and replies of a data folder. */
 export const STATE_FILE = "state.sqlite";
@@ -44,14 +42,56 @@ export type Local = {
   close(): Promise<void>;
 };
 
+export type LocalOptions = {
+  dataDir: string;
+  env: NodeJS.ProcessEnv;
+  /**
+   * Where the embedded models compute. `in-process` is faster for a single run; `threads` leaves this thread free for
+   * whoever asks, and deals every engine between the flows that use it.
+   */
+  compute?: "in-process" | "threads";
+};
+
 /** Opens the folder for reading: status and exports work beside a running process. */
-export async function openLocal(options: { dataDir: string; env: NodeJS.ProcessEnv }): Promise<Local> {
-  const { dataDir, env } = options;
+export async function openLocal({ dataDir, env, compute = "in-process" }: LocalOptions): Promise<Local> {
   const store = openSqliteStore(join(dataDir, STATE_FILE));
   const blobs = await folderBlobStore(dataDir);
   const clock = systemClock;
-  const models = modelSource({ blobs, clock, env });
-  return { dataDir, store, blobs, clock, models, trainer: embeddedTrainer({ blobs }), close: () => store.close() };
+  const { engine, trainer, close } = compute === "threads" ? computeInThreads(dataDir) : computeHere(blobs);
+  const models = modelSource({ blobs, clock, env, embedded: engine, fair: compute === "threads" });
+  return {
+    dataDir,
+    store,
+    blobs,
+    clock,
+    models,
+    trainer,
+    async close() {
+      await close();
+      await store.close();
+    },
+  };
+}
+
+type Compute = { engine: () => Engine; trainer: Trainer; close: () => Promise<void> };
+
+function computeHere(blobs: BlobStore): Compute {
+  return {
+    engine: () => openEmbeddedEngine({ blobs }),
+    trainer: embeddedTrainer({ blobs }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function computeInThreads(dataDir: string): Compute {
+  const [engine, trainer] = [hostedEngine({ dataDir }), hostedTrainer({ dataDir })];
+  return {
+    engine: () => engine,
+    trainer,
+    async close() {
+      await Promise.all([engine.close(), trainer.close()]);
+    },
+  };
 }
 
 /** Runs `work` as the only process that writes in the folder. */
@@ -68,44 +108,6 @@ export async function withLock<T>(dataDir: string, work: () => Promise<T>): Prom
   } finally {
     await lock.release();
   }
-}
-
-export type ModelSource = {
-  /** One engine per server, one embedded engine per process. */
-  engine: (model: ModelRef) => Promise<Engine>;
-  /** `flow`: whose share of the engine's concurrency it is, e.g. a run's or a key's; left out: nobody shares it. */
-  bind: (
-    model: ModelRef,
-    checkpoint: Checkpoint | undefined,
-    flow?: string,
-  ) => Promise<BoundModel & { info: EngineInfo }>;
-};
-
-function modelSource(world: { blobs: BlobStore; clock: Clock; env: NodeJS.ProcessEnv }): ModelSource {
-  const engines = new Map<string, Promise<Engine>>();
-  const infos = new Map<string, Promise<EngineInfo>>();
-  const remembered = <T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> => {
-    const known = cache.get(key) ?? make();
-    cache.set(key, known);
-    return known;
-  };
-  const engine = (model: ModelRef): Promise<Engine> =>
-    remembered(engines, model.engine === "embedded" ? "embedded" : serverOf(model), async () =>
-      model.engine === "embedded"
-        ? openEmbeddedEngine({ blobs: world.blobs })
-        : openaiEngine({ ...world, model, apiKey: world.env[model.apiKeyEnv], random: randomFrom(Date.now()) }),
-    );
-  const describe = (model: ModelRef, name: string) =>
-    remembered(infos, `${model.engine} ${model.baseUrl} ${name}`, async () => (await engine(model)).describe(name));
-  return {
-    engine,
-    async bind(model, checkpoint, _flow) {
-      // The embedded engine finds a checkpoint's weights by its key; a server is told the name it serves them under.
-      const name = checkpoint === undefined ? model.model : checkpoint.key;
-      const info = await describe(model, name);
-      return { engine: await engine(model), model: name, revision: checkpoint?.sha256 ?? info.revision, info };
-    },
-  };
 }
 
 /** Executions are called `loop:<runId>.<attempt>`. */
@@ -177,9 +179,4 @@ async function readText(blobs: BlobStore, key: string): Promise<string> {
   const bytes = await blobs.read(key);
   if (bytes === undefined) throw new Error(`${key} is gone: the data folder was changed while a run was in it`);
   return new TextDecoder().decode(bytes);
-}
-
-/** Roles with the same server, key and limits share its concurrency, its pauses and its health. */
-function serverOf({ baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds }: ModelRef): string {
-  return [baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds].join(" ");
 }
