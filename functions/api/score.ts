@@ -12,6 +12,7 @@ import type { ApiEnv } from "./access.ts";
 import type { Ticket } from "./admission/admission.ts";
 import { type ScoreBody, type ScoreView, scoreAnswer } from "./contract/service.ts";
 import type { AcceptedImage, ApiDeps, ServedModel } from "./deps.ts";
+import { chargeWhile, type Endings, lifeOf } from "./paid-work.ts";
 import { ProblemError } from "./problem.ts";
 import { PROBLEM_CODES } from "./problem-codes.ts";
 import { SCORE_CODES } from "./problem-codes-score.ts";
@@ -63,7 +64,9 @@ async function paidScore({ context, asked, judge, limit, ticket }: Work, deps: S
   const { clock, models, store } = deps;
   const pictures = new Map<string, AcceptedImage>();
   const purse = openPurse(limit, { clock, sizeOf: (url) => pictures.get(url) });
-  const signal = AbortSignal.any([context.req.raw.signal, AbortSignal.timeout(limit.computeSeconds * 1000 || MOST_MS)]);
+  const life = lifeOf(limit, context.req.raw.signal, { ...ENDINGS, clock });
+  const { signal } = life;
+  chargeWhile(life, { ticket, purse, clock });
   try {
     const image = await openImage(asked.image, deps, signal);
     pictures.set(`blob:${image.sha256}`, image);
@@ -80,12 +83,15 @@ async function paidScore({ context, asked, judge, limit, ticket }: Work, deps: S
     const warnings = await warningsOf(judge.config, context.get("principal").id, deps);
     return scoreView(checked, { config: judge.config, warnings, usdMicros: purse.spent().usdMicros });
   } finally {
+    life.end();
     await ticket.settle(purse.spent());
   }
 }
 
-/** Longest a check on servers may take; they have their own limits for each question. Our choice. */
-const MOST_MS = 30 * 60_000;
+const ENDINGS: Endings = {
+  gone: () => failedBecause("the connection was closed"),
+  late: (seconds) => failedBecause(`it took longer than ${seconds} s`),
+};
 
 async function openImage(reference: string, { images }: ScoreDeps, signal: AbortSignal): Promise<AcceptedImage> {
   const image = await images.open(reference, signal);
@@ -119,8 +125,14 @@ function scoreView(checked: Checked, { config, warnings, usdMicros }: Facts): Sc
 }
 
 function unchecked(checked: Exclude<Checked, { outcome: "checked" }>): ProblemError {
-  const code = checked.outcome === "failed" ? "score.failed" : "score.too_long";
+  if (checked.outcome === "failed") return failedBecause(checked.reason);
+  const code = "score.too_long";
   const { status, fix, meaning } = SCORE_CODES[code];
-  const detail = checked.outcome === "failed" ? `The answer could not be checked: ${checked.reason}` : meaning;
-  return new ProblemError({ status, code, field: "answer", detail, fix });
+  return new ProblemError({ status, code, field: "answer", detail: meaning, fix });
+}
+
+function failedBecause(reason: string): ProblemError {
+  const code = "score.failed";
+  const { status, fix } = SCORE_CODES[code];
+  return new ProblemError({ status, code, detail: `The answer could not be checked: ${reason}.`, fix });
 }

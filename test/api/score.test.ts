@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
 import type { ScoreView } from "../../functions/api/contract/service.ts";
 import type { Problem } from "../../functions/api/problem.ts";
-import { openChatService, scene } from "./chat/support.ts";
+import { fakeEngine } from "../support/fake-engine.ts";
+import { openChatService, scene, settled } from "./chat/support.ts";
 
 async function world() {
   const service = await openChatService();
@@ -69,4 +71,25 @@ test("what cannot be judged is a problem with its field", async () => {
   }
   const { usage } = tested.service;
   assert.equal((await usage()).usdMicros.reserved, 0);
+});
+
+test("a client that leaves while its answer is checked holds nothing and is no fault", async () => {
+  const engine = fakeEngine();
+  let asked = 0;
+  engine.run = async function* (_lines, signal) {
+    asked++;
+    while (!signal.aborted) await wait(5);
+    yield* [];
+  };
+  await using service = await openChatService(engine);
+  const abort = new AbortController();
+  const { url, question } = await scene();
+  const headers = { authorization: `Bearer ${service.chatKey}`, "content-type": "application/json" };
+  const body = JSON.stringify({ image: url, question, answer: "A dog sits there." });
+  const answer = fetch(`${service.baseURL}/score`, { method: "POST", headers, body, signal: abort.signal });
+  answer.catch(() => {});
+  while (asked === 0) await wait(5);
+  abort.abort();
+  assert.equal((await settled(service)).tokens.reserved, 0);
+  assert.deepEqual(service.api.faults, []);
 });

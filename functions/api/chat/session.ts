@@ -12,6 +12,7 @@ import { openPurse, type Purse, type PurseLimit, purseMicros } from "../../trust
 import type { WalkDeps } from "../../trust/walk.ts";
 import type { Admission, Principal, Ticket } from "../admission/admission.ts";
 import type { Images, ModelCatalog, ServedModel } from "../deps.ts";
+import { chargeWhile, type Endings, type Life, lifeOf } from "../paid-work.ts";
 import { type Answering, plainAnswer, type TrustWork, trustedAnswer } from "./answer.ts";
 import { ApiError, limitError } from "./errors.ts";
 import { openImages, type Pictures } from "./images.ts";
@@ -43,8 +44,6 @@ export type Chat = {
   end(): Promise<void>;
 };
 
-/** How often what was spent so far is told: what a crash can hide. Our choice. */
-const CHARGE_EVERY_MS = 5000;
 /** Names told to whoever asked for a model that is not there. Our choice. */
 const SHOWN_MODELS = 20;
 
@@ -59,13 +58,13 @@ export async function openChat(asked: ParsedRequest, who: Asking, deps: Gathered
   const limit = limitOf(plan);
   const { ticket } = await admitted(limit, who, deps);
   who.tell(ticket.headers);
-  const life = lifeOf(limit, who.signal, deps.clock);
+  const life = lifeOf(limit, who.signal, { ...ENDINGS, clock: deps.clock });
   try {
     const opened = await openImages(body, deps.images, life.signal);
     const purse = openPurse(limit, { clock: deps.clock, sizeOf: (url) => opened.pictures.get(url) });
     const parts = answerOf({ ...plan, ...opened, purse, who, signal: life.signal }, deps);
     const end = ending({ parts, ticket, purse, life });
-    chargeWhile(life, { ticket, purse, clock: deps.clock }).catch(() => {}); // ends by being aborted; `end` pays in any case
+    chargeWhile(life, { ticket, purse, clock: deps.clock });
     return { revision: bound.revision, parts, end };
   } catch (error) {
     life.end();
@@ -129,22 +128,13 @@ async function admitted(limit: PurseLimit, { principal, requestId }: Asking, { a
   return answer;
 }
 
-type Life = { signal: AbortSignal; over: AbortSignal; end: () => void };
-
-/** Ends with the client's connection, with the answer, or when the embedded engine's time is used up. */
-function lifeOf({ computeSeconds }: PurseLimit, client: AbortSignal, clock: Clock): Life {
-  const over = new AbortController();
-  const end = () => over.abort(new ApiError(499, { code: "client_closed", message: "The connection was closed." }));
-  if (client.aborted) end();
-  else client.addEventListener("abort", end, { once: true });
-  const late = new AbortController();
-  if (computeSeconds > 0) {
-    const message = `The answer took longer than ${computeSeconds} s and was stopped. Ask for less, or later.`;
-    const isLate = () => late.abort(new ApiError(503, { code: "timed_out", message }));
-    clock.sleep(computeSeconds * 1000, over.signal).then(isLate, () => {});
-  }
-  return { signal: AbortSignal.any([over.signal, late.signal]), over: over.signal, end };
-}
+const ENDINGS: Endings = {
+  gone: () => new ApiError(499, { code: "client_closed", message: "The connection was closed." }),
+  late(seconds) {
+    const message = `The answer took longer than ${seconds} s and was stopped. Ask for less, or later.`;
+    return new ApiError(503, { code: "timed_out", message });
+  },
+};
 
 type Work = Plan & { pictures: Pictures; purse: Purse; who: Asking; signal: AbortSignal };
 
@@ -184,14 +174,6 @@ function ending({ parts, ticket, purse, life }: Pick<Chat, "parts"> & { ticket: 
     ended ??= end();
     return ended;
   };
-}
-
-/** Tells what is spent while it is spent; this also keeps the reservation alive. */
-async function chargeWhile(life: Life, { ticket, purse, clock }: { ticket: Ticket; purse: Purse; clock: Clock }) {
-  for (;;) {
-    await clock.sleep(CHARGE_EVERY_MS, life.over);
-    await ticket.charge(purse.spent());
-  }
 }
 
 export async function unknownModel(model: string, { models }: Pick<ChatDeps, "models">): Promise<ApiError> {
