@@ -5,6 +5,7 @@ import { codeVersion } from "../runtime/plan-run.ts";
 import { chatCommand } from "./commands/chat.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { estimateCommand } from "./commands/estimate.ts";
 import { exportCommand } from "./commands/export.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
@@ -24,6 +25,7 @@ import { openRemote, serverIn } from "./remote/server.ts";
 const COMMANDS = [
   demoCommand,
   runCommand,
+  estimateCommand,
   resumeCommand,
   statusCommand,
   exportCommand,

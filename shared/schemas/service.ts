@@ -55,9 +55,7 @@ export const IdempotencyRow = z.strictObject({
   leaseUntil: z.int(),
   /** Forgotten from then on. ms since 1970. */
   expiresAt: z.int(),
-  response: z
-    .strictObject({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.string() })
-    .optional(),
+  response: z.strictObject({ status: z.int(), headers: z.record(z.string(), z.string()), body: z.string() }).optional(),
 });
 export type IdempotencyRow = z.infer<typeof IdempotencyRow>;
 
