@@ -5,9 +5,9 @@ import { duration } from "../report/format.ts";
 export function estimateText({ pilot, samples, not_included: missing, warnings, ...figures }: PilotView): string {
   const { usd, seconds, pairs, yield: perSample } = figures;
   return [
-    `pilot      ${pilot.samples} samples in ${duration(pilot.seconds)} for $${pilot.usd.toFixed(4)}${pilot.parked === 0 ? "" : `, ${pilot.parked} parked`}`,
+    `pilot      ${pilot.samples} samples in ${duration(pilot.seconds)} for $${pilot.usd.toFixed(6)}${pilot.parked === 0 ? "" : `, ${pilot.parked} parked`}`,
     `all        ${samples} samples`,
-    `  cost     ${range(usd, (value) => `$${value.toFixed(value < 1 ? 4 : 2)}`)}`,
+    `  cost     ${range(usd, (value) => `$${value.toFixed(value < 0.01 ? 6 : value < 1 ? 4 : 2)}`)}`,
     `  time     ${range(seconds, duration)}`,
     `  pairs    ${range(pairs, (value) => Math.round(value).toLocaleString("en"))} (${perSample.value.toFixed(2)} a sample)`,
     ...missing.map((what) => `  without  ${what}`),
