@@ -78,7 +78,7 @@ describe("with --server the same commands work elsewhere", () => {
     const config = await configFile();
     const estimate = await rlaifv(["estimate", config, "--json"]);
     assert.equal(estimate.code, 0, estimate.stderr);
-    const { pilot, samples, usd } = JSON.parse(estimate.stdout);
+    const { pilot, samples, usd, pairs } = JSON.parse(estimate.stdout);
     assert.deepEqual([pilot.samples, samples], [20, 24]);
     assert.ok(usd.value > 0);
 
@@ -86,6 +86,11 @@ describe("with --server the same commands work elsewhere", () => {
     assert.equal(run.code, 0, run.stderr);
     const { run: id, state } = JSON.parse(run.stdout);
     assert.equal(state, "finished");
+
+    const made = await fetch(`${server.url}/v1/runs/${id}/pairs?round=1`);
+    const { total } = (await made.json()) as { total: number };
+    const [low, high] = pairs.ci as [number, number];
+    assert.ok(total >= low * 0.8 && total <= high * 1.2, `${total} pairs, the pilot said ${low} to ${high}`);
 
     const zip = join(folder.path, "sent.zip");
     assert.equal((await rlaifv(["export", id, "--round", "1", "--out", zip])).code, 0);
