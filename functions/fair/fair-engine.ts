@@ -12,9 +12,11 @@ export type FairLimits = Pick<GateLimits, "inFlight"> &
 
 /**
  * The embedded engine's limits. Unit: one token of an answer; a request weighs 15 more, so that a question takes about
- * its share of time: on two quiet cores 3,000 questions or 23,000 tokens a second (measured 2026-11, bench/engine.ts), so
- * a chunk is about a fifth of a second. It holds 320 questions, which are five full passes, or ten pictures with ten answers
- * of 48 tokens; four chunks keep the 256 texts it writes side by side going while the next are on their way.
+ * its share of time: on two quiet cores 3,000 questions or 23,000 tokens a second (measured 2026-11 with the cases of
+ * bench/engine-cases.ts). A chunk, about a fifth of a second, holds 320 questions, which are five full passes, or ten
+ * pictures with ten answers of 48 tokens; four chunks keep the 256 texts it writes side by side going while the next are
+ * on their way. bench/fair.ts on two quiet cores (2026-11): a chat's first token comes after 0.2 s beside a run, at the
+ * longest 0.3 s, and a lone run has 0.9 of the speed it has without sharing.
  */
 export const EMBEDDED_LIMITS: FairLimits = {
   inFlight: 20_480,
