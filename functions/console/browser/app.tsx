@@ -97,7 +97,7 @@ export function App() {
               {name}
             </a>
           ))}
-          <a href="/docs">API</a>
+          <a href="/reference">API</a>
         </nav>
         <KeyPanel />
       </header>
