@@ -10,7 +10,8 @@ export type ChatRequest = {
   /** Undefined: a plain answer. */
   bestOf: number | undefined;
   temperature: number;
-  maxTokens: number;
+  /** Undefined: as many as the model may write. */
+  maxTokens: number | undefined;
   seed: number | undefined;
 };
 
@@ -21,7 +22,7 @@ export function chatBody({ model, question, image, bestOf, temperature, maxToken
     model,
     messages: [{ role: "user", content: [...picture, { type: "text", text: question }] }],
     temperature,
-    max_tokens: maxTokens,
+    ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
     ...(seed === undefined ? {} : { seed }),
     ...(bestOf === undefined ? {} : { trust: { best_of: bestOf, claims: true } }),
     stream: true,

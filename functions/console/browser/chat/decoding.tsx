@@ -1,6 +1,6 @@
 export type Decoding = { temperature: string; maxTokens: string; seed: string };
 
-export const DECODING: Decoding = { temperature: "0.7", maxTokens: "512", seed: "" }; // the paper's sampling
+export const DECODING: Decoding = { temperature: "0.7", maxTokens: "", seed: "" }; // RLAIF-V script/data_gen: temperature 0.7
 
 const FIELDS: readonly { name: keyof Decoding; label: string; min: string; max?: string; step: string }[] = [
   { name: "temperature", label: "Temperature", min: "0", max: "2", step: "0.1" },

@@ -99,7 +99,7 @@ function requestOf({ model, question, image, trust, decoding }: Asked): ChatRequ
     image: image?.url,
     bestOf: trust ? BEST_OF : undefined,
     temperature: Number(decoding.temperature),
-    maxTokens: Number(decoding.maxTokens),
+    maxTokens: decoding.maxTokens === "" ? undefined : Number(decoding.maxTokens),
     seed: decoding.seed === "" ? undefined : Number(decoding.seed),
   };
 }
