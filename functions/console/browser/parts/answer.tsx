@@ -33,7 +33,11 @@ function Tip({ claim, at }: { claim: ShownClaim; at: Place }) {
 function ClaimMark({ claim, text }: { claim: ShownClaim; text: string }) {
   const { verdict, inBoth } = claim;
   const [place, setPlace] = useState<Place>();
-  const show = (event: { currentTarget: HTMLElement }) => setPlace(below(event.currentTarget));
+  const show = ({ currentTarget: element }: { currentTarget: HTMLElement }) =>
+    requestAnimationFrame(() => {
+      // A focused claim is scrolled into view first; it may have been left since.
+      if (element.matches(":hover, :focus")) setPlace(below(element));
+    });
   const hide = () => setPlace(undefined);
   return (
     <mark
