@@ -68,7 +68,7 @@ describe("the console", { skip: noBrowser }, () => {
     await page.getByLabel("Rounds").fill("1");
     await page.getByLabel("Images a round").fill("24");
     await page.getByRole("button", { name: "Start the demo" }).click();
-    await page.getByRole("heading", { name: /demo/ }).waitFor();
+    await page.waitForURL(/#\/runs\/demo-[0-9a-f]+$/);
     runId = page.url().split("/").at(-1)!;
     await page.getByText("finished").first().waitFor({ timeout: LONG });
     await page.locator("svg").first().waitFor();
@@ -121,10 +121,10 @@ describe("the console", { skip: noBrowser }, () => {
     const seen = await open("#/chat");
     const { page } = seen;
     await takePicture(page);
-    await page.getByLabel("Model", { exact: true }).selectOption("embedded/policy");
-    const others = await page.getByLabel("Beside it").locator("option").allInnerTexts();
+    await page.locator("select[name=model]").selectOption("embedded/policy");
+    const others = await page.locator("select[name=beside]").locator("option").allInnerTexts();
     const beside = others.find((name) => name.startsWith("rlaifv-demo"));
-    if (beside !== undefined) await page.getByLabel("Beside it").selectOption(beside);
+    if (beside !== undefined) await page.locator("select[name=beside]").selectOption(beside);
     await page.getByRole("checkbox", { name: /Trust check/ }).check();
     await page.getByRole("button", { name: "Ask" }).click();
     const answers = page.locator('section.answer[data-state="done"]');
@@ -137,7 +137,7 @@ describe("the console", { skip: noBrowser }, () => {
   test("an answer is stopped in the middle: the words so far stay, and the server writes no more", async () => {
     const seen = await open("#/chat");
     const { page } = seen;
-    await page.getByLabel("Model", { exact: true }).selectOption("slow");
+    await page.locator("select[name=model]").selectOption("slow");
     await page.getByRole("button", { name: "Ask" }).click();
     const answer = page.locator("section.answer").first();
     await answer
@@ -156,7 +156,7 @@ describe("the console", { skip: noBrowser }, () => {
   });
 
   test("a run is paused, given more money and resumed", { timeout: LONG }, async () => {
-    const seen = await open("#/new");
+    const seen = await open("#/new-run");
     const { page } = seen;
     await page.getByLabel("Rounds").fill("2");
     await page.getByLabel("Images a round").fill("150");
@@ -220,8 +220,10 @@ describe("the console", { skip: noBrowser }, () => {
 });
 
 const pair = (value: unknown) => value as [number, number];
+/** What the browser's window has, to a program that is checked without a browser's types. */
+type Window = { getComputedStyle(of: unknown): { backgroundColor: string } };
 const colour = (mark: ReturnType<Page["locator"]>) =>
-  mark.evaluate((element) => getComputedStyle(element as never).backgroundColor);
+  mark.evaluate((element) => (globalThis as unknown as Window).getComputedStyle(element).backgroundColor);
 
 /** Nothing on the console's own log, and nothing asked of anybody but the service. */
 function quiet({ complaints, requests }: Seen, origin: string): void {
