@@ -7,9 +7,17 @@ import type { EvaluationMode, ItemScore } from "../../shared/schemas/evaluation.
 
 /** A word table of our own in the layout of relation.json. */
 const bench = amberEvaluation({
-  association: { tower: ["spire", "roof"], roof: ["tile"], pond: ["pool"], swan: [], robot: ["machine"], comet: [] },
+  association: {
+    tower: ["spire", "roof"],
+    roof: ["tile"],
+    pond: ["pool"],
+    swan: [],
+    robot: ["machine"],
+    comet: [],
+    sunglasses: [],
+  },
   safe: new Set(["machine"]),
-  nouns: (text) => text.toLowerCase().match(/[a-z]+/g) ?? [],
+  nouns: (text) => (text.toLowerCase().match(/[a-z]+/g) ?? []).map((word) => ({ word, lemma: word.replace(/s$/, "") })),
   extraction: "a toy tokenizer",
 });
 
@@ -146,6 +154,11 @@ test("a repeated mention counts again for CHAIR, once for Cover", () => {
     ],
   );
   assert.deepEqual(parts["cog_targets"], { top: 1, bottom: 1 });
+});
+
+test("a word that the table has in the plural only is found, too", () => {
+  const { parts } = score(picture(1, ["sunglasses", "swan"], []), "swans with sunglasses");
+  assert.deepEqual(parts["cover"], { top: 2, bottom: 2 });
 });
 
 test("no answer is missing, no judge is asked, and the notes tell what differs", () => {

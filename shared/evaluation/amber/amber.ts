@@ -8,7 +8,7 @@ import { wordCount } from "../../stages/text.ts";
 import type { EvaluationBench, EvaluationItem } from "../evaluation.ts";
 import { askYesNo } from "../pope/pope.ts";
 import { readAs, type YesNo, yesNoParts } from "../pope/yes-no.ts";
-import { type AmberWords, type Annotation, amberAnswer, scriptCounts, universeOf } from "./objects.ts";
+import { type AmberWords, type Annotation, amberAnswer, objectWords, scriptCounts, universeOf } from "./objects.ts";
 import { amberPrinted } from "./printed.ts";
 
 export type AmberKind = "existence" | "attribute-state" | "attribute-number" | "attribute-action" | "relation";
@@ -68,7 +68,7 @@ type Discriminative = Extract<AmberItem, { task: "discriminative" }>;
 type Scored = Pick<ItemScore, "missing" | "parts" | "detail">;
 
 function described(item: Generative, text: string, words: Words, mode: EvaluationMode): Scored {
-  const nouns = words.nouns(text);
+  const nouns = objectWords(words.nouns(text), words.universe);
   const answer = amberAnswer(nouns, item, words);
   const script = scriptCounts(nouns, item, words);
   const { mentioned, hallucinated, cognitive, covered, imagined, truth, targets } = answer;

@@ -1,12 +1,15 @@
 /** AMBER's generative half: the object words of a description, held against an image's annotation. */
 
+/** As the text has it and as a dictionary does, both in lower case. */
+export type Noun = { word: string; lemma: string };
+
 export type AmberWords = {
   /** relation.json: an object's word and the words that may stand for it. */
   association: Readonly<Record<string, readonly string[]>>;
   /** safe_words.txt: words that are never a hallucination, since they mean too much. */
   safe: ReadonlySet<string>;
-  /** The nouns of a text as lemmas, in its order, repeated as it repeats them. */
-  nouns: (text: string) => string[];
+  /** The nouns of a text in its order, repeated as it repeats them. */
+  nouns: (text: string) => Noun[];
   /** How `nouns` finds them; told in the notes. */
   extraction: string;
 };
@@ -31,6 +34,10 @@ const lower = (word: string) => word.toLowerCase();
 export function universeOf(association: AmberWords["association"]): ReadonlySet<string> {
   return new Set(Object.entries(association).flatMap(([word, others]) => [word, ...others].map(lower)));
 }
+
+/** The lemma, but for words that the table has in the plural only, e.g. "sunglasses". */
+export const objectWords = (nouns: readonly Noun[], universe: ReadonlySet<string>): string[] =>
+  nouns.map(({ word, lemma }) => (universe.has(lemma) || !universe.has(word) ? lemma : word));
 
 /** From a word of the answer to the annotated word it stands for: the word itself first, else the first that lists it. */
 function meanings(words: ReadonlySet<string>, association: AmberWords["association"]): Map<string, string> {
