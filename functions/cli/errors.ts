@@ -11,6 +11,8 @@ export const EXIT = {
   badData: 4,
   /** Another process works in this folder. */
   busy: 5,
+  /** An evaluation is done, and its `--gate` does not hold. */
+  gateFailed: 6,
   /** Stopped by Ctrl-C; `rlaifv resume` goes on. */
   interrupted: 130,
 } as const;

@@ -6,6 +6,7 @@ import { chatCommand } from "./commands/chat.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { estimateCommand } from "./commands/estimate.ts";
+import { evalCommand } from "./commands/eval.ts";
 import { exportCommand } from "./commands/export.ts";
 import { initCommand } from "./commands/init.ts";
 import { keysCommand } from "./commands/keys.ts";
@@ -31,6 +32,7 @@ const COMMANDS = [
   exportCommand,
   pairsCommand,
   scoreCommand,
+  evalCommand,
   chatCommand,
   initCommand,
   modelsCommand,
@@ -60,7 +62,7 @@ export function buildProgram(server: string | undefined): Command {
   for (const command of commandsOf(server)) program.addCommand(command.exitOverride());
   program.addHelpText(
     "after",
-    "\nStart with: rlaifv demo\nExit codes: 0 done, 1 broken, 2 wrong use, 3 paused by the budget, 4 bad data, 5 folder in use, 130 stopped.",
+    "\nStart with: rlaifv demo\nExit codes: 0 done, 1 broken, 2 wrong use, 3 paused by the budget, 4 bad data, 5 folder in use, 6 gate failed, 130 stopped.",
   );
   return program;
 }

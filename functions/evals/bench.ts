@@ -1,0 +1,41 @@
+/** A benchmark as the runner opens it: its figures, its items and how stored answers are read. */
+import type { EvaluationBench, EvaluationItem } from "../../shared/evaluation/evaluation.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { BenchName, EvaluationAnswer, EvaluationResult } from "../../shared/schemas/evaluation.ts";
+
+/** What the user names; which of them a bench needs, it says itself. */
+export type BenchOptions = {
+  /** The bench's own items: an official file or folder, or a manifest. */
+  data?: string | undefined;
+  /** Folder of COCO's annotation files. */
+  coco?: string | undefined;
+  extraction?: string | undefined;
+  /** Stored extractions. */
+  extractions?: string | undefined;
+  /** Folder of the pictures; only where a model is asked. */
+  images?: string | undefined;
+  seed: number;
+  /** Pictures of a bench that makes its own. */
+  count: number;
+};
+
+export type OpenedBench = {
+  bench: EvaluationBench<EvaluationItem>;
+  items: readonly EvaluationItem[];
+  /** Told in the result: what else decides the numbers. */
+  settings: EvaluationResult["settings"];
+  /** Told beside the numbers: what was lost while loading. */
+  notes: readonly string[];
+  /** Reads this project's form and the original's layouts. */
+  readAnswers(path: string): Promise<EvaluationAnswer[]>;
+};
+
+export type BenchWorld = { dataDir: string; blobs: BlobStore };
+
+/** A benchmark in the registry. */
+export type BenchEntry = {
+  name: BenchName;
+  /** One line for people. */
+  summary: string;
+  open(options: BenchOptions, world: BenchWorld): Promise<OpenedBench>;
+};

@@ -1,0 +1,16 @@
+/** Every benchmark there is. */
+import type { BenchName } from "../../shared/schemas/evaluation.ts";
+import type { BenchEntry } from "./bench.ts";
+import { scenesEntry } from "./open-scenes.ts";
+import { EvaluationError } from "./problems.ts";
+
+export const BENCHES: readonly BenchEntry[] = [scenesEntry];
+
+export function benchEntry(name: string): BenchEntry {
+  const entry = BENCHES.find((one) => one.name === (name as BenchName));
+  if (entry !== undefined) return entry;
+  throw new EvaluationError(
+    `there is no bench "${name}"`,
+    `choose one of: ${BENCHES.map((one) => one.name).join(", ")}`,
+  );
+}
