@@ -1,5 +1,6 @@
 /** Asking models: every reply once, from the cache where it was given before. */
 import { addUsage, NO_USAGE } from "./budget/cost.ts";
+import { NOT_ASKED } from "./drain.ts";
 import { sha256Hex } from "./ids.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { ReplyCache } from "./ports/state-store.ts";
@@ -119,7 +120,7 @@ async function* freshReplies(
       deps.meter?.count(target, reply);
       if (reply.outcome === "completed") group.push({ key, reply: JSON.stringify(reply.completion) });
       if (group.length >= CACHE_GROUP) await flush();
-      deps.onReplies(1, 0);
+      if (reply.outcome === "completed" || reply.failure.code !== NOT_ASKED) deps.onReplies(1, 0);
       yield reply;
     }
   } finally {

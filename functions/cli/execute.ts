@@ -1,5 +1,6 @@
 /** Carries a run to its end before the user's eyes: progress, the closing table, the path of the report. */
 import { join } from "node:path";
+import { Drain } from "../../shared/drain.ts";
 import { reportKey } from "../../shared/keys.ts";
 import { runSizes } from "../../shared/run-sizes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
@@ -30,7 +31,11 @@ export async function executeRun(
 ): Promise<ExitCode> {
   const { runId } = plan;
   const stop = new AbortController();
-  const onSignal = () => stop.abort(new Error("stopped by hand"));
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(EXIT.interrupted); // impatient: as good as a kill, and nothing is lost by one
+    output.note("stopping: what servers have been asked is let finish; Ctrl-C again cuts it off");
+    stop.abort(new Drain("stopped by hand"));
+  };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   const sizes = runSizes(plan, config);
   const progress = showProgress(runId, sizes, process.stderr);

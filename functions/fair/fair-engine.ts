@@ -1,3 +1,4 @@
+import { cutOff, NOT_ASKED } from "../../shared/drain.ts";
 import type { ChatDelta, Engine } from "../../shared/ports/engine.ts";
 import type { BatchLine, ChatBody, ChatReply, RequestFailure } from "../../shared/schemas/chat.ts";
 import { eachAsItEnds } from "../embedded/engine/queue.ts";
@@ -45,10 +46,18 @@ export function fairEngine(engine: Engine, { inFlight, chunk, costOf = () => 1 }
   return {
     for: (flow, weight = 1) => ({
       describe: (model) => engine.describe(model),
-      run: (lines, signal) =>
-        eachAsItEnds<ChatReply>(signal, (send, wanted) =>
-          askLines({ engine, gate, flow, weight }, lines.map(priced), { send, signal: wanted }),
-        ),
+      async *run(lines, signal) {
+        // after a Drain the engine ends by itself, with the replies to what it has begun
+        const { cut, dispose } = cutOff(signal);
+        const place = { engine, gate, flow, weight };
+        try {
+          yield* eachAsItEnds<ChatReply>(cut, (send, wanted) =>
+            askLines(place, lines.map(priced), { send, signal: AbortSignal.any([signal, wanted]) }),
+          );
+        } finally {
+          dispose();
+        }
+      },
       stream: (body, signal) =>
         eachAsItEnds<ChatDelta>(signal, (send, wanted) =>
           askLive({ engine, gate, flow, weight }, priced(lineOf(body)), { send, signal: wanted }),
@@ -56,6 +65,8 @@ export function fairEngine(engine: Engine, { inFlight, chunk, costOf = () => 1 }
     }),
   };
 }
+
+const STOPPED: RequestFailure = { code: NOT_ASKED, message: "the run was stopped before this", retryable: true };
 
 type Place = { engine: Engine; gate: Gate; flow: string; weight: number };
 type Wanted<T> = { send: (item: T) => void; signal: AbortSignal };
@@ -83,7 +94,13 @@ function askLines(place: Place, lines: readonly Priced[], wanted: Wanted<ChatRep
     enter: (granted) => void answer(place, granted, wanted).then(() => settle(granted.length)),
   };
   gate.queue(caller, lines);
-  wanted.signal.addEventListener("abort", () => settle(gate.withdraw(caller)), { once: true });
+  const stop = () => {
+    const left = gate.withdraw(caller);
+    for (const { custom_id } of left) wanted.send({ outcome: "failed", custom_id, failure: STOPPED });
+    settle(left.length);
+  };
+  if (wanted.signal.aborted) stop();
+  else wanted.signal.addEventListener("abort", stop, { once: true });
   return promise;
 }
 
@@ -127,7 +144,7 @@ async function askLive(place: Place, line: Priced, { send, signal }: Wanted<Chat
   const { promise: granted, resolve } = Promise.withResolvers<Priced[]>();
   const caller: Caller = { flow, weight, enter: resolve };
   gate.queue(caller, [line]);
-  signal.addEventListener("abort", () => gate.withdraw(caller) > 0 && resolve([]), { once: true });
+  signal.addEventListener("abort", () => gate.withdraw(caller).length > 0 && resolve([]), { once: true });
   const [mine] = await granted;
   if (mine === undefined) return; // aborted before its turn came
   try {

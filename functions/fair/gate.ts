@@ -39,11 +39,11 @@ export class Gate {
     this.#look();
   }
 
-  /** Takes the lines of a caller that still wait out of the queue; says how many. */
-  withdraw(caller: Caller): number {
+  /** Takes the lines of a caller that still wait out of the queue. */
+  withdraw(caller: Caller): BatchLine[] {
     const removed = this.#queue.remove(caller.flow, (waiting) => waiting.caller === caller);
     this.#look();
-    return removed.length;
+    return removed.map(({ value }) => value.line);
   }
 
   /** Gives a granted place back. */

@@ -2,6 +2,7 @@
 
 import { runAccount, runReservations } from "../../shared/budget/accounts.ts";
 import { toMicros } from "../../shared/budget/prices.ts";
+import { Drain } from "../../shared/drain.ts";
 import { configKey, planKey, samplesKey } from "../../shared/keys.ts";
 import type { Execution } from "../../shared/ports/orchestrator.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
@@ -92,7 +93,7 @@ async function workUntilEnd(
       aborted(signal).then((reason) => (reason instanceof RunStopped ? reason.ending : stoppedByHand(runId))),
     ]);
   } finally {
-    ended.abort(new Error(`run ${runId} has ended`));
+    ended.abort(new Drain(`run ${runId} has ended`));
     await loop.close();
   }
 }

@@ -1,10 +1,11 @@
 /** Why a run stands still, in words for people; both doors are named, for a folder's runs may be driven by either. */
+import { Drain } from "../../shared/drain.ts";
 import type { RunRow, RunState } from "../../shared/schemas/rows.ts";
 
 export type Ending = { state: RunState; reason: string | undefined };
 
 /** The reason to abort a run's signal with: what becomes of the run. Any other reason stops it "by hand". */
-export class RunStopped extends Error {
+export class RunStopped extends Drain {
   override name = "RunStopped";
   readonly ending: Ending;
   constructor(ending: Ending) {

@@ -8,6 +8,7 @@ import { createRun, driveRun } from "../../functions/runtime/drive.ts";
 import { type Local, openLocal } from "../../functions/runtime/local.ts";
 import { planRun } from "../../functions/runtime/plan-run.ts";
 import { runAccount, runReservations } from "../../shared/budget/accounts.ts";
+import { Drain } from "../../shared/drain.ts";
 import { pairsKey } from "../../shared/keys.ts";
 import type { Ledger } from "../../shared/ports/ledger.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
@@ -87,6 +88,31 @@ test("a run that is stopped again and again settles what the server counted, and
     assert.equal(row.state, "finished", row.reason);
     assert.equal(await pairsOf(local, runId), whole.pairs);
     assert.equal((await local.store.ledger.read(runAccount("other")))?.reserved, 10, "another run's money stays held");
+  } finally {
+    await local.close();
+  }
+});
+
+test("a run that is paused settles exactly what the server counted: what was asked is let finish, the rest is not asked", async () => {
+  await using folder = await tempFolder("paused");
+  await using server = await paidServer();
+  const whole = await undisturbed(server, folder.path);
+  const local = await openLocal({ dataDir: join(folder.path, "paused"), env: {}, compute: "threads" });
+  try {
+    const runId = await created(await configOn(server, folder.path, 100), local);
+    const before = { ...server.bill };
+    for (const replies of [2, 15, 60, 90]) {
+      const stop = new AbortController();
+      void server.reached(before.replies + replies).then(() => stop.abort(new Drain("paused")));
+      await driveRun(runId, local, { emit: withinBudget, signal: stop.signal });
+      const { settled, reserved } = (await local.store.ledger.read(runAccount(runId)))!;
+      assert.deepEqual([settled, reserved], [server.bill.micros - before.micros, 0]);
+    }
+    const row = await driveRun(runId, local, { emit: withinBudget, signal: NEVER });
+    assert.equal(row.state, "finished", row.reason);
+    assert.equal(await pairsOf(local, runId), whole.pairs);
+    const { settled } = (await local.store.ledger.read(runAccount(runId)))!;
+    assert.equal(settled, whole.micros, "pauses cost nothing, and nothing was asked twice");
   } finally {
     await local.close();
   }

@@ -1,4 +1,5 @@
 /** Many requests at once: each line answered once, whatever happens on the way. */
+import { cutOff, DRAIN_MS, Drain, NOT_ASKED } from "../../../shared/drain.ts";
 import type { BatchLine, ChatBody, ChatReply, RequestFailure } from "../../../shared/schemas/chat.ts";
 import { arrivals } from "./arrivals.ts";
 import { completeOnce, withRetries } from "./attempts.ts";
@@ -9,33 +10,41 @@ import type { Pass } from "./gate.ts";
 import { type SharedImages, sharedImages } from "./images.ts";
 import { MAX_ATTEMPTS } from "./retry.ts";
 
+/** After a `Drain` (shared/drain.ts) the lines that were begun are answered still, and the others fail as not asked. */
 export async function* runLines(connection: Connection, lines: readonly BatchLine[], signal: AbortSignal) {
   const leaving = new AbortController();
-  const ended = AbortSignal.any([signal, leaving.signal]);
+  const { cut, dispose } = cutOff(signal, () => connection.clock.sleep(DRAIN_MS, leaving.signal));
+  const ended = AbortSignal.any([cut, leaving.signal]);
   const replies = arrivals<ChatReply>();
   const images = sharedImages(
     connection.blobs,
     lines.map(({ body }) => body),
   );
-  const work = startInOrder(connection, { lines, images, signal: ended }, replies.add).catch((error) => {
+  const work = startInOrder(connection, { lines, images, begin: signal, signal: ended }, replies.add).catch((error) => {
     if (!ended.aborted) replies.fail(error);
   });
   try {
     yield* replies.take(lines.length, ended);
   } finally {
     leaving.abort();
+    dispose();
     await work;
   }
 }
 
-type Batch = { lines: readonly BatchLine[]; images: SharedImages; signal: AbortSignal };
+/** `begin`: once aborted, nothing more is asked; `signal`: ends what was. */
+type Batch = { lines: readonly BatchLine[]; images: SharedImages; begin: AbortSignal; signal: AbortSignal };
 
 /** Requests begin in the order given, so that those of one image reach the server together. Resolves when all have ended. */
 async function startInOrder(connection: Connection, batch: Batch, add: (reply: ChatReply) => void): Promise<void> {
   const underway = new Set<Promise<void>>();
   let broken: { error: unknown } | undefined;
   for (const line of batch.lines) {
-    const pass = await passFor(connection, line.body.model, batch.signal);
+    const pass = await passUnlessDrained(connection, line.body.model, batch);
+    if (pass === "drained") {
+      add(failed(line.custom_id, { code: NOT_ASKED, message: "the run was stopped before this", retryable: true }));
+      continue;
+    }
     if (broken !== undefined || batch.signal.aborted) {
       if ("end" in pass) pass.end();
       break;
@@ -51,6 +60,18 @@ async function startInOrder(connection: Connection, batch: Batch, add: (reply: C
   if (broken !== undefined) throw (broken as { error: unknown }).error;
 }
 
+async function passUnlessDrained(connection: Connection, model: string, { begin, signal }: Batch) {
+  const stop = AbortSignal.any([begin, signal]);
+  try {
+    return await passFor(connection, model, stop);
+  } catch (reason) {
+    if (reason instanceof Drain && !signal.aborted) return "drained" as const;
+    throw reason;
+  }
+}
+
+const failed = (custom_id: string, failure: RequestFailure): ChatReply => ({ outcome: "failed", custom_id, failure });
+
 async function answerLine(
   connection: Connection,
   { custom_id, body }: BatchLine,
@@ -58,7 +79,7 @@ async function answerLine(
 ): Promise<ChatReply> {
   if (!("end" in pass)) {
     batch.images.done(body);
-    return { outcome: "failed", custom_id, failure: pass };
+    return failed(custom_id, pass);
   }
   const { health, clock } = connection;
   const since = clock.now();
@@ -69,9 +90,10 @@ async function answerLine(
       return { outcome: "completed", custom_id, completion: answer.value };
     }
     health.gaveUp(body.model, answer.verdict, since);
-    return { outcome: "failed", custom_id, failure: answer.verdict.failure };
+    return failed(custom_id, answer.verdict.failure);
   } catch (reason) {
-    if (reason instanceof EngineFailure) return { outcome: "failed", custom_id, failure: reason.failure };
+    if (reason instanceof EngineFailure) return failed(custom_id, reason.failure);
+    if (reason instanceof Drain && !batch.signal.aborted) return failed(custom_id, WAITED);
     throw reason;
   } finally {
     pass.end();
@@ -79,7 +101,10 @@ async function answerLine(
   }
 }
 
-function askThrough(connection: Connection, pass: Pass, { images, signal }: Batch) {
+/** It was asked before and waited to be asked again: what that cost is not known. */
+const WAITED: RequestFailure = { code: "no_reply", message: "the run was stopped before a retry", retryable: true };
+
+function askThrough(connection: Connection, pass: Pass, { images, begin, signal }: Batch) {
   const { client, clock, random, health } = connection;
   return (body: ChatBody) =>
     withRetries(async () => completeOnce(client, await images.writtenOut(body), { signal }), {
@@ -89,6 +114,6 @@ function askThrough(connection: Connection, pass: Pass, { images, signal }: Batc
       patience: MAX_ATTEMPTS,
       judge: judgeFor(connection, body.model),
       signal,
-      stopWaiting: AbortSignal.any([signal, health.signal(body.model)]),
+      stopWaiting: AbortSignal.any([begin, signal, health.signal(body.model)]),
     });
 }
