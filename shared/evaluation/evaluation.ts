@@ -36,6 +36,8 @@ export interface EvaluationBench<Item extends EvaluationItem> {
   ask(item: Item): Omit<ChatBody, "model">;
   /** What to ask the judge or extractor about an answer; none for judge-free benches. */
   judge(item: Item, answer: EvaluationAnswer, options: JudgeOptions): JudgeAsk[];
+  /** What can be asked only once the calls of `judge` are answered, e.g. about a review; none where this is not there. */
+  followUp?(item: Item, calls: readonly JudgeCall[], options: JudgeOptions): JudgeAsk[];
   /** The item's score from its answer and all calls that were stored for it. Never throws on a hostile reply. */
   score(item: Item, answer: EvaluationAnswer, calls: readonly JudgeCall[], mode: EvaluationMode): ItemScore;
   /** Figures over all items that are no Σ/Σ, and the original's printed numbers in parity mode. */
