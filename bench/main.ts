@@ -1,4 +1,4 @@
-/** `npm run bench [-- pairs|runner|engine|api|fair …]`: each part in a process of its own, one after the other, so that none disturbs another. */
+/** `npm run bench [-- pairs|runner|engine|api|chat|fair …]`: each part in a process of its own, one after the other, so that none disturbs another. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -24,6 +24,11 @@ const PARTS: Record<string, Part> = {
   api: {
     heading: "The HTTP API in process: intake, small requests, pages",
     script: new URL("./api.ts", import.meta.url),
+    runs: [[]],
+  },
+  chat: {
+    heading: "The first token of a chat over HTTP against the engine in process",
+    script: new URL("./chat.ts", import.meta.url),
     runs: [[]],
   },
   fair: {
