@@ -1,24 +1,14 @@
 /** The report in a real browser, opened from disk as people do. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { reportHtml } from "../../functions/report/html.ts";
 import { examples, fullReport, hostilePage } from "../report/fixtures.ts";
-
-const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const skip = existsSync(EXECUTABLE) ? false : `no browser at ${EXECUTABLE}: install chromium, or name one in CHROMIUM`;
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { openBrowser, openPage, type Seen, noBrowser as skip, type View } from "../support/browser.ts";
 
 let browser: Browser;
 let folder: string;
@@ -36,7 +26,7 @@ before(async () => {
   const hostile = hostilePage();
   address = await stored("report.html", reportHtml(fullReport(), examples()));
   hostileAddress = await stored("hostile.html", reportHtml(hostile.report, hostile.examples));
-  browser = await chromium.launch({ executablePath: EXECUTABLE, headless: true, args: FLAGS });
+  browser = await openBrowser();
 });
 
 after(async () => {
@@ -45,18 +35,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-type View = { width: number; height?: number; scheme?: "light" | "dark" };
-type Seen = { page: Page; complaints: string[]; requests: string[] };
-
-async function open({ width, height = 900, scheme = "light" }: View, url = address): Promise<Seen> {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
-  const seen: Seen = { page, complaints: [], requests: [] };
-  page.on("console", (message) => seen.complaints.push(message.text()));
-  page.on("pageerror", (error) => seen.complaints.push(String(error)));
-  page.on("request", (request) => seen.requests.push(request.url()));
-  await page.goto(url);
-  return seen;
-}
+const open = (view: View, url = address): Promise<Seen> => openPage(browser, url, view);
 
 test("the report opens from disk without a complaint and asks for nothing but itself", { skip }, async () => {
   const { page, complaints, requests } = await open({ width: 1200 });
