@@ -145,7 +145,8 @@ function skipLongString(bytes: Buffer, from: number): number {
   throw INCOMPLETE;
 }
 
-function skipValue(bytes: Buffer, at: number): number {
+/** From a value's first byte to the place after it. */
+export function skipValue(bytes: Buffer, at: number): number {
   const byte = bytes[at]!;
   if (byte === QUOTE) return skipString(bytes, at);
   if (byte === OPEN_OBJECT || byte === OPEN_LIST) return skipNested(bytes, at);
