@@ -13,6 +13,7 @@ import { type AnswerSource, type JudgeSource, runEvaluation, writeEvaluation } f
 import type { Local } from "../../runtime/local.ts";
 import { EXIT, type ExitCode, UserError } from "../errors.ts";
 import { type Output, openOutput } from "../output.ts";
+import { compareCommand } from "./eval-compare.ts";
 import { inFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
 
 type EvalOptions = {
@@ -67,6 +68,7 @@ export function evalCommand(): Command {
       "after",
       "\nExit codes: 0 done (and the gate held), 2 wrong use, 3 budget spent (the same command goes on), 6 the gate failed.",
     );
+  command.addCommand(compareCommand().exitOverride());
   return withDataOption(withCommonOptions(command)).action(async (bench: string, options: EvalOptions) => {
     const output = openOutput(options);
     process.exitCode = await inFolder(options.data, (local) => evaluated(bench, options, { local, output })).catch(
