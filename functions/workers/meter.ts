@@ -6,6 +6,7 @@ import type { Meter } from "../../shared/answer.ts";
 import { type ImageSize, requestBound } from "../../shared/budget/bound.ts";
 import { addUsage, costMicros, NO_USAGE } from "../../shared/budget/cost.ts";
 import { COMPUTE_PRICES, toMicros } from "../../shared/budget/prices.ts";
+import { Drain } from "../../shared/drain.ts";
 import type { ChatReply, ChatRequest, Target, Usage } from "../../shared/schemas/chat.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { WorkerDeps } from "./deps.ts";
@@ -111,8 +112,14 @@ export function shardMeter(work: Work, { refs, sizeOf }: Prices, deps: MeterDeps
     return { ...total };
   }
 
-  const cutMicros = (open: Wave["open"]): number =>
-    deps.signal.aborted ? run.cutMicros(open) : microsOf(mayBeSpent(open.values()));
+  /**
+   * A run that is cut off leaves the lines that nobody asked open, in all waves: what is under way is chosen among all of
+   * them. After a `Drain` those had a failed reply each, so what is open here was begun, and other waves' lines say nothing.
+   */
+  function cutMicros(open: Wave["open"]): number {
+    const isCutOff = deps.signal.aborted && !(deps.signal.reason instanceof Drain);
+    return isCutOff ? run.cutMicros(open) : microsOf(mayBeSpent(open.values()));
+  }
 
   return { begin, count, flush, end };
 }

@@ -5,6 +5,7 @@ import { type ShardMeter, shardMeter } from "../../functions/workers/meter.ts";
 import { runAccount } from "../../shared/budget/accounts.ts";
 import { imageTokenBound, requestBound } from "../../shared/budget/bound.ts";
 import { costMicros, NO_USAGE } from "../../shared/budget/cost.ts";
+import { Drain, NOT_ASKED } from "../../shared/drain.ts";
 import type { ChatReply, ChatRequest, Usage } from "../../shared/schemas/chat.ts";
 import { ModelRef } from "../../shared/schemas/config.ts";
 import { virtualClock } from "../support/virtual-clock.ts";
@@ -103,6 +104,29 @@ test("a stopped run counts once what its shards may have under way on the server
   meters[0]!.count("policy/0", replied("r0", 30));
   for (const meter of meters) await meter.end("cut");
   assert.deepEqual(await money(), [0, 30 + (2 + 64) * BOUND]);
+});
+
+test("after a drain every shard counts its own requests that got no reply, whichever shard ends first", async () => {
+  const { meterOf, money, stop } = await world(300 * BOUND);
+  const [first, second] = [meterOf("s1"), meterOf("s2")];
+  const cheap = (custom_id: string): ChatRequest => ({
+    ...asked(custom_id),
+    body: { ...asked("").body, max_tokens: 50 },
+  });
+  const hung = ["hung1", "hung2"].map(cheap);
+  const waiting = Array.from({ length: 100 }, (_, i) => asked(`r${i}`));
+  await first.begin([asked("x")]);
+  await second.begin([...hung, ...waiting]);
+  stop.abort(new Drain("paused"));
+  const notAsked = ({ custom_id }: ChatRequest): ChatReply => {
+    return { outcome: "failed", custom_id, failure: { code: NOT_ASKED, message: "stopped", retryable: true } };
+  };
+  first.count("policy/0", notAsked(asked("x")));
+  assert.equal((await first.end("cut")).usdMicros, 0, "what was not asked costs nothing");
+  for (const request of waiting) second.count("policy/0", notAsked(request));
+  await second.end("cut");
+  const bound = costMicros(PAID, { usage: requestBound(hung[0]!.body, () => SIZE), seconds: 0 });
+  assert.deepEqual(await money(), [0, 2 * bound]);
 });
 
 test("if the process dies, charged and at most what may be under way are settled", async () => {
