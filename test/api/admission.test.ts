@@ -195,6 +195,31 @@ function promises(within: WithWorld): void {
   );
 
   test(
+    "a request that ends after its windows are forgotten changes nothing, however often it says so",
+    within(async ({ admission, clock, ledger }) => {
+      const late = ticketOf(await admission.admit(key(), asking("late")));
+      await clock.advance(3 * DAY);
+      ticketOf(await admission.admit(key(), asking("now")));
+      assert.equal(await ledger.read("usd/2026-11-23/key_1"), undefined);
+      const before = await admission.usage(key());
+      await late.charge({ tokens: 40, usdMicros: 900 });
+      await late.settle({ tokens: 40, usdMicros: 900 });
+      await late.settle({ tokens: 40, usdMicros: 900 });
+      assert.deepEqual(await admission.usage(key()), before);
+    }),
+  );
+
+  test(
+    "a store that fails while a request is under way is told to whoever settles it",
+    within(async ({ ledger, clock }) => {
+      const broken = { ...ledger, settle: () => Promise.reject(new Error("the disk is full")) };
+      const admission = openAdmission({ ledger: broken, clock });
+      const ticket = ticketOf(await admission.admit(key(), asking("a")));
+      await assert.rejects(ticket.settle({ tokens: 1, usdMicros: 1 }), /the disk is full/);
+    }),
+  );
+
+  test(
     "windows that another process has forgotten are opened again",
     within(async ({ admission, ledger }) => {
       await ticketOf(await admission.admit(key(), asking("a"))).settle({ tokens: 1, usdMicros: 1 });

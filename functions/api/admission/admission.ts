@@ -98,16 +98,28 @@ export function openAdmission(deps: AdmissionDeps): Admission {
     return {
       headers: principal.limits === undefined ? {} : limitHeaders(rows, now),
       async charge(used) {
-        await ledger.charge(id, spent(used), clock.now() + LEASE_MS);
+        await unlessForgotten(id, () => ledger.charge(id, spent(used), clock.now() + LEASE_MS));
       },
       async settle(used) {
-        const { outcome, capped } = await ledger.settle(id, spent(used));
+        const settled = await unlessForgotten(id, () => ledger.settle(id, spent(used)));
+        if (settled === undefined) return;
+        const { outcome, capped } = settled;
         if (outcome === "already_closed" || capped.length === 0) return;
         const above = (account: string) => capped.find((one) => one.account === account)?.amount ?? 0;
         const told = { tokens: above(names.tokens), usdMicros: above(names.usd) };
         deps.onCapped?.({ principalId: principal.id, requestId: asked.requestId, above: told });
       },
     };
+  }
+
+  /** `undefined`: it was closed, and forgotten with the windows it took from. What is still held is not, so that fails. */
+  async function unlessForgotten<T>(id: string, book: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await book();
+    } catch (error) {
+      if ((await ledger.held(id)).some((held) => held.id === id)) throw error;
+      return undefined;
+    }
   }
 
   async function usage({ id, limits }: Principal): Promise<UsageToday> {
