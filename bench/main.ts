@@ -1,4 +1,4 @@
-/** `npm run bench [-- pairs|runner|engine|api|chat|fair …]`: each part in a process of its own, one after the other, so that none disturbs another. */
+/** `npm run bench [-- pairs|runner|engine|api|chat|fair|evaluation …]`: each part in a process of its own, one after the other, so that none disturbs another. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -36,13 +36,18 @@ const PARTS: Record<string, Part> = {
     script: new URL("./fair.ts", import.meta.url),
     runs: [[]],
   },
+  evaluation: {
+    heading: "Object HalBench without a judge, and the COCO index",
+    script: new URL("./evaluation.ts", import.meta.url),
+    runs: [[]],
+  },
 };
 
 const HELP = `npm run bench [-- PART …]
 
 Parts, all of them by default (about five minutes on two quiet cores):
 ${Object.entries(PARTS)
-  .map(([name, { heading }]) => `  ${name.padEnd(8)}${heading}`)
+  .map(([name, { heading }]) => `  ${name.padEnd(12)}${heading}`)
   .join("\n")}
 
 pairs compares with python3; engine with python3 or, if set, $PYTHON, where it has torch, numpy and safetensors.`;
