@@ -8,7 +8,7 @@ export const TAGGER_NAME = "wink-nlp 2.4.0, wink-eng-lite-web-model 1.8.1";
 
 const PENN: Partial<Record<PartOfSpeech, string>> = { NOUN: "NN", PROPN: "NNP" };
 
-/** Loads the model, about 0.1 s; the tagger is good for any number of texts. */
+/** Loads the model; the tagger is good for any number of texts. */
 export function winkTagger(): Tagger {
   const nlp = winkNLP(model, ["sbd", "pos"]);
   const { its } = nlp;

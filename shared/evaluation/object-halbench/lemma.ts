@@ -38,7 +38,8 @@ const IRREGULAR: Readonly<Record<string, string>> = {
 
 /**
  * Where NLTK's algorithm on WordNet 3.0 says otherwise: words that stand there as their own singular or are cut too
- * short. Found by running that algorithm over every noun of WordNet and every plural of this table (2026-11).
+ * short. Found by our own writing of that algorithm, run over every noun of WordNet and every plural of this table
+ * (2026-11); NLTK itself was not run.
  */
 const NLTK_QUIRKS: Readonly<Record<string, string>> = {
   men: "men",
