@@ -31,7 +31,11 @@ export type ChatDelta =
 export interface Engine {
   /** Asks the server about one model; a wrong URL or key is an exception that says what to do. */
   describe(model: string): Promise<EngineInfo>;
-  /** Exactly one reply for each line, in any order, each as soon as it is known. Aborting ends the iteration early. */
+  /**
+   * Exactly one reply for each line, in any order, each as soon as it is known. Aborting ends the iteration early. After an
+   * abort by a `Drain` (shared/drain.ts) an engine that is billed by the request answers what it has begun and fails every
+   * other line as NOT_ASKED; what is still open after DRAIN_MS gets no reply. One that costs nothing to ask again may end at once.
+   */
   run(lines: readonly BatchLine[], signal: AbortSignal): AsyncIterable<ChatReply>;
   /** One answer as it is made. Aborting stops the generation. */
   stream(body: ChatBody, signal: AbortSignal): AsyncIterable<ChatDelta>;

@@ -1,6 +1,7 @@
 /** What every Engine promises, whatever is behind it. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Drain, NOT_ASKED } from "../../shared/drain.ts";
 import type { ChatDelta, Engine } from "../../shared/ports/engine.ts";
 import { type BatchLine, type ChatBody, ChatReply } from "../../shared/schemas/chat.ts";
 
@@ -129,6 +130,20 @@ export function engineContract(name: string, open: () => Promise<EngineUnderTest
       }
       assert.ok(seen.length < lines.length);
       for await (const _ of tested.engine.run(lines, abort.signal)) assert.fail("an aborted run gave a reply");
+    });
+
+    test("after a drain gives no line two replies, and fails none but as not asked", async () => {
+      const drain = new AbortController();
+      const lines = Array.from({ length: 200 }, (_, at) => line(`line-${at}`, { ...tested.open, seed: at }));
+      const replies: ChatReply[] = [];
+      for await (const reply of tested.engine.run(lines, drain.signal)) {
+        replies.push(reply);
+        drain.abort(new Drain("paused"));
+      }
+      assert.equal(new Set(replies.map(({ custom_id }) => custom_id)).size, replies.length);
+      assert.ok(replies.every((reply) => reply.outcome === "completed" || reply.failure.code === NOT_ASKED));
+      assert.ok(replies.filter(({ outcome }) => outcome === "completed").length < lines.length);
+      assert.equal((await completed(tested.engine, tested.open)).choices.length, 1, "it goes on answering others");
     });
 
     test("goes on answering after somebody left in the middle of a run", async () => {

@@ -83,8 +83,10 @@ async function answerLine(
   }
   const { health, clock } = connection;
   const since = clock.now();
+  const trail: Trail = { refusal: undefined, mayBeBilled: false };
   try {
-    const answer = await allChoices(body, askThrough(connection, pass, batch), connection.singleChoiceModels);
+    const ask = askThrough(connection, { pass, batch, trail });
+    const answer = await allChoices(body, ask, connection.singleChoiceModels);
     if (answer.outcome === "answered") {
       health.answered(body.model);
       return { outcome: "completed", custom_id, completion: answer.value };
@@ -93,7 +95,7 @@ async function answerLine(
     return failed(custom_id, answer.verdict.failure);
   } catch (reason) {
     if (reason instanceof EngineFailure) return failed(custom_id, reason.failure);
-    if (reason instanceof Drain && !batch.signal.aborted) return failed(custom_id, WAITED);
+    if (reason instanceof Drain && !batch.signal.aborted) return failed(custom_id, waited(trail));
     throw reason;
   } finally {
     pass.end();
@@ -101,19 +103,39 @@ async function answerLine(
   }
 }
 
-/** It was asked before and waited to be asked again: what that cost is not known. */
-const WAITED: RequestFailure = { code: "no_reply", message: "the run was stopped before a retry", retryable: true };
+/** What came of a line's requests so far. `refusal`: the last one; a server does no work for what it refuses for its rate. */
+type Trail = { refusal: RequestFailure | undefined; mayBeBilled: boolean };
 
-function askThrough(connection: Connection, pass: Pass, { images, begin, signal }: Batch) {
+/** Stopped while it waited to be asked again: free if it was only ever refused, else nobody knows what it cost. */
+function waited({ refusal, mayBeBilled }: Trail): RequestFailure {
+  if (refusal !== undefined && !mayBeBilled) return refusal;
+  return { code: "no_reply", message: "the run was stopped before a retry", retryable: true };
+}
+
+function note(trail: Trail, failure: RequestFailure): void {
+  if (failure.code === "rate_limited") trail.refusal = failure;
+  else trail.mayBeBilled = true;
+}
+
+function askThrough(connection: Connection, { pass, batch, trail }: { pass: Pass; batch: Batch; trail: Trail }) {
   const { client, clock, random, health } = connection;
-  return (body: ChatBody) =>
-    withRetries(async () => completeOnce(client, await images.writtenOut(body), { signal }), {
+  const { images, begin, signal } = batch;
+  return async (body: ChatBody) => {
+    const judge = judgeFor(connection, body.model);
+    const answer = await withRetries(async () => completeOnce(client, await images.writtenOut(body), { signal }), {
       pass,
       clock,
       random,
       patience: MAX_ATTEMPTS,
-      judge: judgeFor(connection, body.model),
+      judge(error) {
+        const verdict = judge(error);
+        note(trail, verdict.failure);
+        return verdict;
+      },
       signal,
       stopWaiting: AbortSignal.any([begin, signal, health.signal(body.model)]),
     });
+    if (answer.outcome === "answered") trail.mayBeBilled = true; // one choice of several
+    return answer;
+  };
 }
