@@ -1,7 +1,7 @@
 /** A benchmark as the runner opens it: its figures, its items and how stored answers are read. */
 import type { EvaluationBench, EvaluationItem } from "../../shared/evaluation/evaluation.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
-import type { BenchName, EvaluationAnswer, EvaluationResult } from "../../shared/schemas/evaluation.ts";
+import type { BenchName, EvaluationAnswer, EvaluationResult, JudgeCall } from "../../shared/schemas/evaluation.ts";
 
 /** What the user names; which of them a bench needs, it says itself. */
 export type BenchOptions = {
@@ -9,9 +9,13 @@ export type BenchOptions = {
   data?: string | undefined;
   /** Folder of COCO's annotation files. */
   coco?: string | undefined;
+  /** The answers of the model that answers are compared with. */
+  references?: string | undefined;
   extraction?: string | undefined;
   /** Stored extractions. */
   extractions?: string | undefined;
+  /** A table of words for COCO's classes instead of the own one. */
+  synonyms?: string | undefined;
   /** Folder of the pictures; only where a model is asked. */
   images?: string | undefined;
   seed: number;
@@ -28,6 +32,8 @@ export type OpenedBench = {
   notes: readonly string[];
   /** Reads this project's form and the original's layouts. */
   readAnswers(path: string): Promise<EvaluationAnswer[]>;
+  /** The same for judge calls about these answers; where this is not there, only this project's form is read. */
+  readReplies?(path: string, answers: readonly EvaluationAnswer[]): Promise<JudgeCall[]>;
 };
 
 export type BenchWorld = { dataDir: string; blobs: BlobStore };

@@ -75,6 +75,38 @@ test("POPE is scored from its own questions and words, and its gate decides the 
   assert.equal(figures.accuracy.value, 0.75);
 });
 
+test("Object HalBench is scored without a judge from COCO's files and answers in the official layout", async () => {
+  await using folder = await tempFolder("eval-halbench");
+  const coco = join(folder.path, "annotations");
+  await mkdir(coco);
+  const file = (name: string, content: object) => writeFile(join(coco, name), JSON.stringify(content));
+  const categories = [
+    { id: 18, name: "dog" },
+    { id: 62, name: "chair" },
+  ];
+  for (const split of ["train", "val"]) {
+    const annotations = split === "val" ? [{ image_id: 7, category_id: 18 }] : [];
+    await file(`instances_${split}2014.json`, { categories, annotations });
+    const captions = split === "val" ? [{ image_id: 7, caption: "A dog on a chair." }] : [];
+    await file(`captions_${split}2014.json`, { annotations: captions });
+  }
+  const answers = join(folder.path, "answers.jsonl");
+  const text = "A dog sits on a chair next to a cat.";
+  await writeFile(
+    answers,
+    JSON.stringify({ question_id: 0, image_id: 7, prompt: "Describe it.", text, model_id: "m" }),
+  );
+  const out = join(folder.path, "out");
+  const asked = ["eval", "object-halbench", "--items", answers, "--answers", answers, "--coco", coco];
+  const run = rlaifv(...asked, "--out", out, "--data", folder.path, "--json");
+  assert.equal(run.status, 0, run.stderr);
+  const printed = JSON.parse(run.stdout);
+  const { figures } = printed.result ?? printed;
+  assert.equal(figures.response_hallucination.value, 1);
+  assert.equal(figures.mention_hallucination.value, 1 / 3); // the cat, of dog, chair and cat
+  assert.equal(figures.recall.value, 1); // the dog of the instances and the chair of the caption
+});
+
 test("evaluations of different benches are not compared", async () => {
   await using folder = await tempFolder("eval-refuse");
   const none = rlaifv("eval", "compare", folder.path, folder.path);

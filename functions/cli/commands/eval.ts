@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import { EvaluationRefused } from "../../../shared/evaluation/evaluate.ts";
 import { checkGate, type GateCheck, parseGate } from "../../../shared/evaluation/gate.ts";
 import { ModelRef } from "../../../shared/schemas/config.ts";
-import type { EvaluationMode, EvaluationResult } from "../../../shared/schemas/evaluation.ts";
+import type { EvaluationMode, EvaluationResult, JudgeCall } from "../../../shared/schemas/evaluation.ts";
 import type { OpenedBench } from "../../evals/bench.ts";
 import { REPORT_HTML, readCalls, resultBeside } from "../../evals/files.ts";
 import { BudgetSpent, EvaluationError } from "../../evals/problems.ts";
@@ -13,13 +13,19 @@ import { type AnswerSource, type JudgeSource, runEvaluation, writeEvaluation } f
 import type { Local } from "../../runtime/local.ts";
 import { EXIT, type ExitCode, UserError } from "../errors.ts";
 import { type Output, openOutput } from "../output.ts";
+import { agreementCommand } from "./eval-agreement.ts";
 import { compareCommand } from "./eval-compare.ts";
 import { inFolder, wholeNumber, withCommonOptions, withDataOption } from "./shared.ts";
 
 type EvalOptions = {
   data: string;
   items?: string;
+  references?: string;
   images?: string;
+  coco?: string;
+  extraction?: string;
+  extractions?: string;
+  synonyms?: string;
   answers?: string;
   model?: string;
   modelKeyEnv: string;
@@ -45,6 +51,16 @@ export function evalCommand(): Command {
     .option("--model <URL#model>", 'ask this model; "embedded" is the built-in one')
     .option("--model-key-env <name>", "environment variable with the model's key", "OPENAI_API_KEY")
     .option("--items <file>", "the bench's items (scenes: a manifest; default: its own pictures)")
+    .option("--references <file>", "refomb: the answers to compare with")
+    .option("--coco <dir>", "object-halbench: COCO 2014's instances and captions files; read once into an index")
+    .addOption(
+      new Option(
+        "--extraction <how>",
+        "object-halbench: who finds the objects of an answer (default: wink, without a judge)",
+      ).choices(["wink", "llm", "stored"]),
+    )
+    .option("--extractions <file>", "object-halbench: stored ones")
+    .option("--synonyms <file>", "object-halbench: words of COCO's classes instead of the own table")
     .option("--images <dir>", "folder of the bench's pictures; needed where a model is asked")
     .option("--judge <URL#model>", "who judges, where the bench needs a judge")
     .option("--judge-key-env <name>", "environment variable with the judge's key", "OPENAI_API_KEY")
@@ -69,6 +85,7 @@ export function evalCommand(): Command {
       "\nExit codes: 0 done (and the gate held), 2 wrong use, 3 budget spent (the same command goes on), 6 the gate failed.",
     );
   command.addCommand(compareCommand().exitOverride());
+  command.enablePositionalOptions().addCommand(agreementCommand().exitOverride()); // its --seed and --json are its own
   return withDataOption(withCommonOptions(command)).action(async (bench: string, options: EvalOptions) => {
     const output = openOutput(options);
     process.exitCode = await inFolder(options.data, (local) => evaluated(bench, options, { local, output })).catch(
@@ -96,18 +113,24 @@ function explained(error: unknown): never {
 type World = { local: Local; output: Output };
 
 async function evaluated(name: string, options: EvalOptions, { local, output }: World): Promise<ExitCode> {
-  const { seed, count } = options;
-  const opened = await benchEntry(name).open({ data: options.items, images: options.images, seed, count }, local);
+  const { items, seed, count, images, references, coco, extraction, extractions, synonyms } = options;
+  const named = { data: items, images, references, coco, extraction, extractions, synonyms };
+  const opened = await benchEntry(name).open({ ...named, seed, count }, local);
   checkGateText(options.gate, opened);
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error("stopped by hand"));
   process.once("SIGINT", onSignal);
   try {
+    const answers = await answerSource(options, opened);
     const ran = await runEvaluation(
       {
         ...{ opened, mode: options.mode, seed, confidence: 0.95, resamples: 1000 },
-        answers: await answerSource(options, opened),
-        judge: await judgeSource(options),
+        answers,
+        judge: await judgeSource(options, (path) =>
+          opened.readReplies
+            ? opened.readReplies(path, answers.kind === "stored" ? answers.answers : [])
+            : readCalls(path),
+        ),
         budgetUsd: amount(options.budget, "--budget"),
       },
       { ...local, bind: local.models.bind, signal: stop.signal, onProgress: progressOf(output) },
@@ -140,17 +163,14 @@ async function answerSource(options: EvalOptions, opened: OpenedBench): Promise<
   return { kind: "stored", answers: await opened.readAnswers(path), told };
 }
 
-async function judgeSource({
-  judge,
-  replies,
-  repetitions,
-  temperature,
-  judgeKeyEnv,
-}: EvalOptions): Promise<JudgeSource> {
+async function judgeSource(
+  { judge, replies, repetitions, temperature, judgeKeyEnv }: EvalOptions,
+  read: (path: string) => Promise<JudgeCall[]>,
+): Promise<JudgeSource> {
   if (judge !== undefined && replies !== undefined) {
     throw new UserError("--judge and --replies exclude each other", { fix: "leave one of them out" });
   }
-  if (replies !== undefined) return { kind: "stored", calls: await readCalls(replies) };
+  if (replies !== undefined) return { kind: "stored", calls: await read(replies) };
   if (judge === undefined) return { kind: "none" };
   return {
     kind: "model",

@@ -1,0 +1,80 @@
+/** Object HalBench as `rlaifv eval` opens it: questions, COCO's truth, and who finds the objects of an answer. */
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type Extraction, objectHalbench } from "../../shared/evaluation/object-halbench/object-halbench.ts";
+import {
+  COCO_VOCABULARY,
+  parseClassWords,
+  type Vocabulary,
+  vocabularyOf,
+} from "../../shared/evaluation/object-halbench/vocabulary.ts";
+import type { BenchEntry, BenchOptions, BenchWorld, OpenedBench } from "./bench.ts";
+import { findCocoFiles, openCocoIndex } from "./object-halbench/coco-index.ts";
+import {
+  halbenchItems,
+  type Question,
+  readHalbenchAnswers,
+  readHalbenchExtractions,
+  readHalbenchQuestions,
+} from "./object-halbench/load.ts";
+import { TAGGER_NAME, winkTagger } from "./object-halbench/wink.ts";
+import { EvaluationError } from "./problems.ts";
+
+export const objectHalbenchEntry: BenchEntry = {
+  name: "object-halbench",
+  summary:
+    "objects that a description makes up; --items questions or answers in the official layout, --coco annotations",
+  open: openObjectHalbench,
+};
+
+async function openObjectHalbench(options: BenchOptions, { dataDir }: BenchWorld): Promise<OpenedBench> {
+  const { data, coco, synonyms } = options;
+  if (data === undefined || coco === undefined) {
+    throw new EvaluationError(
+      "the questions and COCO's annotations are not part of this program",
+      "give --items obj_halbench_300_with_image.jsonl (or answers that repeat the questions) and --coco with the annotations of COCO 2014",
+    );
+  }
+  const vocabulary = synonyms === undefined ? COCO_VOCABULARY : await ownVocabulary(synonyms);
+  const extraction = await extractionOf(options);
+  const index = await openCocoIndex(await findCocoFiles(coco), join(resolve(dataDir), "evals", "cache"));
+  const { items, unknown } = await halbenchItems(await questionsIn(data), index, vocabulary);
+  const bench = objectHalbench({ extraction, tagger: winkTagger(), vocabulary });
+  return {
+    bench: bench as OpenedBench["bench"],
+    items,
+    settings: { extraction: extraction.by, tagger: TAGGER_NAME, synonyms: synonyms === undefined ? "own" : "given" },
+    notes: unknown.length === 0 ? [] : [`${unknown.length} images are not in COCO 2014 and were left out.`],
+    readAnswers: async (path) => (await readHalbenchAnswers(path)).answers,
+  };
+}
+
+/** The benchmark's own file, or answers: they repeat their questions. */
+async function questionsIn(path: string): Promise<Question[]> {
+  try {
+    return await readHalbenchQuestions(path);
+  } catch (notQuestions) {
+    const { questions } = await readHalbenchAnswers(path).catch(() => {
+      throw notQuestions;
+    });
+    return questions;
+  }
+}
+
+async function extractionOf({ extraction = "wink", extractions }: BenchOptions): Promise<Extraction> {
+  if (extraction === "wink" || extraction === "llm") return { by: extraction };
+  if (extraction !== "stored") {
+    throw new EvaluationError(`--extraction ${extraction} is not known`, "choose wink, llm or stored");
+  }
+  if (extractions === undefined) {
+    throw new EvaluationError("--extraction stored needs the extractions", "give them with --extractions FILE");
+  }
+  return readHalbenchExtractions(extractions);
+}
+
+async function ownVocabulary(path: string): Promise<Vocabulary> {
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new EvaluationError(`cannot read ${path}`, "give a table like RLAIF-V's synonyms_refine.txt");
+  });
+  return vocabularyOf(parseClassWords(text));
+}
