@@ -165,6 +165,7 @@ const NOTES = {
   ],
 };
 
+/** The bench; answers are rated by whoever `judge` asks, each repetition by itself. */
 export function mmhal(): EvaluationBench<MmhalItem> {
   return {
     name: "mmhal",

@@ -45,6 +45,7 @@ export const refombFormat = (task: Task, structured: boolean) => (structured ? {
 
 export type ComparePrompt = { description: string; question: string; a: string; b: string };
 
+/** One request: which of two answers makes up less and helps more. The answers are data, fenced. */
 export function comparePrompt({ description, question, a, b }: ComparePrompt, structured: boolean): string {
   return [
     COMPARE,
@@ -57,6 +58,7 @@ export function comparePrompt({ description, question, a, b }: ComparePrompt, st
   ].join("\n\n");
 }
 
+/** One request about a first review alone: whose answer it found to make up less. */
 export function trustPrompt(review: string, structured: boolean): string {
   const shape = structured ? TRUST_SHAPES.json : TRUST_SHAPES.text;
   return [TRUST, DATA_RULE, fenced("review", review), `Now decide. ${shape}`].join("\n\n");

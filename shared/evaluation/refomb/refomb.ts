@@ -115,6 +115,7 @@ const NOTES = {
   ],
 };
 
+/** The bench; with both orders of the answers, in strict mode. */
 export function refomb(): EvaluationBench<RefombItem> {
   return {
     name: "refomb",

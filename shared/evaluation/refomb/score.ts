@@ -57,6 +57,7 @@ function hallucinationParts(calls: readonly JudgeCall[]): ItemScore["parts"] {
   };
 }
 
+/** One item from its stored calls; without a usable verdict it is missing. */
 export function refombScore(
   item: { itemId: string; image: string; type: string },
   text: string | null,
