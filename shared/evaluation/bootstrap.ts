@@ -99,6 +99,34 @@ export function bootstrap<Name extends string>(
 }
 
 /**
+ * A figure that is no single Σ/Σ, e.g. Cohen's kappa: `statistic` of the columns' sums over the images, NaN where it
+ * cannot be computed. The same seed draws the same images as `bootstrap` does.
+ * @param images one row of numbers an image, all equally long
+ */
+export function bootstrapStatistic(
+  images: readonly (readonly number[])[],
+  statistic: (sums: readonly number[]) => number,
+  { confidence, resamples, seed }: BootstrapOptions,
+): Pick<Estimate, "value" | "ci"> {
+  const value = statistic(columnSums(images, images.keys()));
+  if (Number.isNaN(value)) return { value: null, ci: null };
+  const drawn = draws(images.length, resamples, randomFrom(seed));
+  const values = Float64Array.from({ length: resamples }, (_, resample) =>
+    statistic(columnSums(images, drawn.subarray(resample * images.length, (resample + 1) * images.length))),
+  );
+  return { value, ci: interval(values, value, confidence) };
+}
+
+function columnSums(images: readonly (readonly number[])[], chosen: Iterable<number>): number[] {
+  const sums = new Array<number>(images[0]?.length ?? 0).fill(0);
+  for (const image of chosen) {
+    const row = images[image]!;
+    for (let column = 0; column < sums.length; column++) sums[column]! += row[column]!;
+  }
+  return sums;
+}
+
+/**
  * The difference b − a of one figure, where `a[i]` and `b[i]` are two models on the same image.
  * `p`: twice the smaller share of resamples on either side of 0, never below 1/(resamples + 1).
  */

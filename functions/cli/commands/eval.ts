@@ -85,7 +85,7 @@ export function evalCommand(): Command {
       "\nExit codes: 0 done (and the gate held), 2 wrong use, 3 budget spent (the same command goes on), 6 the gate failed.",
     );
   command.addCommand(compareCommand().exitOverride());
-  command.enablePositionalOptions().addCommand(agreementCommand().exitOverride()); // its --seed and --json are its own
+  command.addCommand(agreementCommand().exitOverride());
   return withDataOption(withCommonOptions(command)).action(async (bench: string, options: EvalOptions) => {
     const output = openOutput(options);
     process.exitCode = await inFolder(options.data, (local) => evaluated(bench, options, { local, output })).catch(
