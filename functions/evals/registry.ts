@@ -1,13 +1,14 @@
 /** Every benchmark there is. */
 import type { BenchName } from "../../shared/schemas/evaluation.ts";
 import type { BenchEntry } from "./bench.ts";
+import { mmhalEntry } from "./mmhal/open.ts";
 import { amberEntry } from "./open-amber.ts";
 import { objectHalbenchEntry } from "./open-object-halbench.ts";
 import { popeEntry } from "./open-pope.ts";
 import { scenesEntry } from "./open-scenes.ts";
 import { EvaluationError } from "./problems.ts";
 
-export const BENCHES: readonly BenchEntry[] = [scenesEntry, objectHalbenchEntry, amberEntry, popeEntry];
+export const BENCHES: readonly BenchEntry[] = [scenesEntry, objectHalbenchEntry, amberEntry, popeEntry, mmhalEntry];
 
 export function benchEntry(name: string): BenchEntry {
   const entry = BENCHES.find((one) => one.name === (name as BenchName));
