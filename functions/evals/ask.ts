@@ -70,7 +70,7 @@ function answerOf(itemId: string, reply: ChatReply | undefined, yesNo: Evaluatio
   return { itemId, text, ...yesNoMass(tokens, yesNo) };
 }
 
-/** Every call the bench wants about every answer that came, as it was asked and answered. */
+/** Every call the bench wants about every answer that came, and what follows from the replies, asked and answered. */
 export async function askJudge<Item extends EvaluationItem>(
   {
     bench,
@@ -87,11 +87,27 @@ export async function askJudge<Item extends EvaluationItem>(
   deps: AskDeps,
 ): Promise<JudgeCall[]> {
   const answerOfItem = new Map(answers.map((one) => [one.itemId, one]));
-  const asks = items.flatMap((item) => {
+  const judged = items.flatMap((item) => {
     const given = answerOfItem.get(item.itemId);
-    if (given === undefined || given.text === null) return [];
-    return bench.judge(item, given, options).map((ask) => ({ ask, hash: answerHash(given) }));
+    return given === undefined || given.text === null ? [] : [{ item, given, hash: answerHash(given) }];
   });
+  const asks = judged.flatMap(({ item, given, hash }) =>
+    bench.judge(item, given, options).map((ask) => ({ ask, hash })),
+  );
+  const calls = await callsTo(asks, { judge, options }, deps);
+  const byItem = Map.groupBy(calls, ({ itemId }) => itemId);
+  const further = judged.flatMap(({ item, hash }) => {
+    const own = byItem.get(item.itemId) ?? [];
+    return (bench.followUp?.(item, own, options) ?? []).map((ask) => ({ ask, hash }));
+  });
+  return [...calls, ...(await callsTo(further, { judge, options }, deps))];
+}
+
+async function callsTo(
+  asks: readonly { ask: JudgeAsk; hash: string }[],
+  { judge, options }: { judge: BoundModel; options: JudgeOptions },
+  deps: AskDeps,
+): Promise<JudgeCall[]> {
   const target = "labeler/0" as const;
   const requests = asks.map(({ ask }): ChatRequest => ({ custom_id: nameOf(ask), target, body: bodyOf(ask) }));
   const replies = await repliesTo(requests, { target, model: judge, what: "judge calls" }, deps);

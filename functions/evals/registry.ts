@@ -7,8 +7,16 @@ import { objectHalbenchEntry } from "./open-object-halbench.ts";
 import { popeEntry } from "./open-pope.ts";
 import { scenesEntry } from "./open-scenes.ts";
 import { EvaluationError } from "./problems.ts";
+import { refombEntry } from "./refomb/open.ts";
 
-export const BENCHES: readonly BenchEntry[] = [scenesEntry, objectHalbenchEntry, amberEntry, popeEntry, mmhalEntry];
+export const BENCHES: readonly BenchEntry[] = [
+  scenesEntry,
+  objectHalbenchEntry,
+  amberEntry,
+  popeEntry,
+  mmhalEntry,
+  refombEntry,
+];
 
 export function benchEntry(name: string): BenchEntry {
   const entry = BENCHES.find((one) => one.name === (name as BenchName));
