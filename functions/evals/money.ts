@@ -83,5 +83,7 @@ const boundOf = ({ target, body }: ChatRequest, refs: MeterOptions["refs"]): Usa
 /** A server that tells no usage may have used all of the bound, and so may one whose reply was lost. */
 function usedBy(reply: ChatReply, bound: Usage): Usage {
   if (reply.outcome === "completed") return reply.completion.usage ?? bound;
-  return ["timed_out", "garbled_reply", "no_reply", "engine_failed"].includes(reply.failure.code) ? bound : NO_USAGE;
+  return ["timed_out", "connection_lost", "garbled_reply", "no_reply", "engine_failed"].includes(reply.failure.code)
+    ? bound
+    : NO_USAGE;
 }

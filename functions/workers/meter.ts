@@ -29,7 +29,7 @@ export type ShardMeter = Meter & {
  * Failures after which a server may have done the work and bill it (functions/adapters/openai/failure.ts,
  * functions/fair/fair-engine.ts). They count as one bound, though it may have been asked more than once.
  */
-const MAYBE_BILLED = ["timed_out", "garbled_reply", "no_reply", "engine_failed"];
+const MAYBE_BILLED = ["timed_out", "connection_lost", "garbled_reply", "no_reply", "engine_failed"];
 
 type Work = { runId: string; what: string };
 type Prices = {

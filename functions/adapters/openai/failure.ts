@@ -66,10 +66,14 @@ function timedOut(asked: Asked): Verdict {
   );
 }
 
+/** What fails before a connection stands: the server has seen no request, and bills none. */
+const NO_CONNECTION =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT|TLS|bad port/;
+
 function unreachable(error: unknown, asked: Asked): Verdict {
   return verdict(
     "unreachable",
-    "connection_lost",
+    NO_CONNECTION.test(innermost(error)) ? "not_connected" : "connection_lost",
     `no connection to ${whereOf(asked)} (${innermost(error)}). Is the server running, and is baseUrl right?`,
   );
 }

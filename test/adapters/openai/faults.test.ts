@@ -198,7 +198,7 @@ test("a server that is gone is not asked forty thousand times", async () => {
   assert.equal(replies.length, 1000);
   assert.ok(
     replies.every(
-      (reply) => reply.outcome === "failed" && reply.failure.code === "connection_lost" && reply.failure.retryable,
+      (reply) => reply.outcome === "failed" && reply.failure.code === "not_connected" && reply.failure.retryable,
     ),
   );
   assert.match(JSON.stringify(replies[0]), /ECONNREFUSED/);
