@@ -26,7 +26,7 @@ const OWNER: Principal = { id: "owner", kind: "owner", scopes: ["admin"], limits
 
 export function identifyLocally(options: IdentifyOptions): Identify {
   return async (context) => {
-    const header = context.req.header("authorization");
+    const header = ownKey(context.req.header("authorization"));
     const known = await principalOf(header, options);
     if (known.outcome === "known") return known.principal;
     if (known.outcome !== "no_key") throw new ProblemError(refusalProblem(known));
@@ -34,6 +34,11 @@ export function identifyLocally(options: IdentifyOptions): Identify {
     const anonymous = anonymousPrincipal(clientAddress(context, options), options.salt);
     return options.anonymousChat ? anonymous : { ...anonymous, scopes: [] };
   };
+}
+
+/** OpenAI's clients always send a key ("none", "EMPTY", …): one that is not of our making is none. */
+function ownKey(header: string | undefined): string | undefined {
+  return header?.includes("rlk_") ? header : undefined;
 }
 
 function isOwner(context: Context<ApiEnv>): boolean {
