@@ -1,7 +1,20 @@
 /** Everything a run is made of. A config names no secret: keys are read from the environment variables it names. */
 import { z } from "zod";
+import { GpuKind } from "./gpu-kind.ts";
 
-export const EngineName = z.enum(["embedded", "openai"]);
+export const EngineName = z.enum(["embedded", "openai", "modal"]);
+
+/** On what a `modal` model or trainer runs. */
+export const GpuConfig = z.strictObject({
+  kind: GpuKind.default("H100"),
+  /** GPUs of one container. */
+  count: z.int().min(1).max(8).default(1), // Modal: at most 8 of a kind in one container
+  /** Most containers at once; the plan of the Modal account bounds it too. */
+  maxContainers: z.int().min(1).max(1000).default(8), // our choice: below the ten GPUs of Modal's smallest plan
+  /** Longest one call may compute, seconds: what is reserved before it. */
+  timeoutSeconds: z.int().min(60).max(86_400).default(3600), // Modal: at most 24 h; our choice: a shard of 1,000 samples takes minutes
+});
+export type GpuConfig = z.infer<typeof GpuConfig>;
 
 /** One model behind one engine. `model` is what the server calls it. */
 export const ModelRef = z
@@ -17,6 +30,10 @@ export const ModelRef = z
     timeoutSeconds: z.number().positive().default(120), // our choice
     /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
     price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
+    /** Commit of the Hub that pins the weights of a `modal` model. */
+    revision: z.string().optional(),
+    /** Of a `modal` model; left out: one H100. */
+    gpu: GpuConfig.optional(),
     /** A named preset of `rlaifv models` that supplies prompts and decoding where the config does not. */
     preset: z.string().optional(),
   })
@@ -87,7 +104,11 @@ export const PairConfig = z.strictObject({
 });
 
 export const TrainConfig = z.strictObject({
-  trainer: z.enum(["embedded"]),
+  trainer: z.enum(["embedded", "modal"]),
+  /** `modal`: all weights, or a LoRA adapter. */
+  method: z.enum(["full", "lora"]).optional(),
+  /** Of the `modal` trainer; left out: eight H100 for up to 24 h. */
+  gpu: GpuConfig.optional(),
   beta: z.number().positive().default(0.1), // RLAIF-V: --dpo_beta 0.1
   learningRate: z.number().positive().default(5e-7), // RLAIF-V, full tuning
   epochs: z.number().positive().default(4), // RLAIF-V: 4 epochs
