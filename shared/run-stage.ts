@@ -27,18 +27,20 @@ type StageDeps = AnswerDeps & { context: StageContext; lastAttempt: boolean };
 
 /**
  * Results in the order of the samples. On the last attempt failed requests become losses; before it, one that may pass
- * later ends the attempt. Where every model answers here, nothing is waited for.
+ * later ends the attempt. Every model answers here: nothing is waited for.
  */
 export function runStage<Out extends Submitted>(
   stage: ModelStage<Submitted, Out>,
   samples: readonly Submitted[],
   deps: StageDeps & { elsewhere?: never },
 ): Promise<Exclude<StageOutcome<Out>, { outcome: "waiting" }>>;
+/** The same, where models may answer elsewhere. */
 export function runStage<Out extends Submitted>(
   stage: ModelStage<Submitted, Out>,
   samples: readonly Submitted[],
   deps: StageDeps,
 ): Promise<StageOutcome<Out>>;
+/** Both of the above. */
 export async function runStage<Out extends Submitted>(
   stage: ModelStage<Submitted, Out>,
   samples: readonly Submitted[],
