@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { carryOut } from "../../functions/runtime/carry-out.ts";
-import { createRun } from "../../functions/runtime/drive.ts";
+import { createRun } from "../../functions/runtime/create-run.ts";
 import { openLocal } from "../../functions/runtime/local.ts";
 import { planRun } from "../../functions/runtime/plan-run.ts";
 import { reportKey } from "../../shared/keys.ts";
