@@ -123,6 +123,9 @@ async function finishShard({ job, row, result, spent }: Finished, deps: WorkerDe
     shardId: job.shardId,
     samples: result.samples,
     parked: result.parked,
+    ...(done.usage === undefined ? {} : { usage: done.usage }),
+    gpuSeconds: spent.gpuSeconds,
+    losses: done.losses,
   });
   return done;
 }
