@@ -16,9 +16,30 @@ export type S3Settings = {
 const ATTEMPTS = 6;
 /** A part of 8 MiB at 1.1 Mbit/s (our choice: below the 15 minutes of a Lambda even when all attempts take so long). */
 const REQUEST_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000; // our choice: fifty connections at once, on a busy machine
+const CONNECT_TIMEOUT_MS = 5000; // our choice
+/** Requests on their way at once (our choice; a bucket takes thousands a second). */
+const IN_FLIGHT = 64;
+/** Bodies that are still being read hold a socket beside those. */
+const SOCKETS = 256;
 /** Silence in the middle of a body, after which it is asked for again from there (our choice). */
 const SILENCE_MS = 20_000;
+
+/** At most so many at once; the others wait in the order in which they came. */
+function turnstile(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = most;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else await new Promise<void>((enter) => waiting.push(enter));
+    try {
+      return await work();
+    } finally {
+      const enter = waiting.shift();
+      if (enter === undefined) free++;
+      else enter();
+    }
+  };
+}
 
 /**
  * A client whose attempts are bounded in number and time. The SDK repeats 5xx, SlowDown, time-outs and lost connections;
@@ -26,7 +47,8 @@ const SILENCE_MS = 20_000;
  */
 export function openS3Client(settings: S3Settings): S3Client {
   const { region, endpoint, credentials, requestTimeoutMs = REQUEST_TIMEOUT_MS, attempts = ATTEMPTS } = settings;
-  return new S3Client({
+  const sockets = { maxSockets: SOCKETS, keepAlive: true };
+  const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -37,6 +59,16 @@ export function openS3Client(settings: S3Settings): S3Client {
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
       socketTimeout: SILENCE_MS,
+      httpAgent: sockets,
+      httpsAgent: sockets,
     },
   });
+  // a crowd waits here, before its clocks start: to the SDK, waiting for a free socket is a slow connection
+  const enter = turnstile(IN_FLIGHT);
+  client.middlewareStack.add((next) => (request) => enter(() => next(request)), {
+    step: "deserialize",
+    priority: "high",
+    name: "turnstile",
+  });
+  return client;
 }
