@@ -112,11 +112,16 @@ function servedRef(model: ModelRef, { RLAIFV_SERVE_URL: url }: AwsConfig): Model
 }
 
 function noEmbedded(): never {
-  throw new Error('the engine "embedded" computes on the machine of its service, and this one has none: use engine "modal" or "openai"');
+  throw new Error(
+    'the engine "embedded" computes on the machine of its service, and this one has none: use engine "modal" or "openai"',
+  );
 }
 
 /** Functions that begin no calls have no token for Modal: nothing is opened until something is asked. */
-function lazyProvider({ RLAIFV_MODAL_APP = "rlaifv", RLAIFV_MODAL_ENVIRONMENT: environment }: AwsConfig, { modal }: AwsClients): GpuCalls {
+function lazyProvider(
+  { RLAIFV_MODAL_APP = "rlaifv", RLAIFV_MODAL_ENVIRONMENT: environment }: AwsConfig,
+  { modal }: AwsClients,
+): GpuCalls {
   const provider = once(() => modalGpuCalls({ client: modal(), app: RLAIFV_MODAL_APP, environment }));
   return {
     spawn: (job, place) => provider().spawn(job, place),

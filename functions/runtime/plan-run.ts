@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { estimateRun } from "../../shared/budget/estimate.ts";
+import { type Estimate, estimateRun } from "../../shared/budget/estimate.ts";
 import { canonicalJson, contentHash } from "../../shared/ids.ts";
 import { readLines } from "../../shared/jsonl.ts";
 import { manifestKey } from "../../shared/keys.ts";
@@ -44,6 +44,7 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     ...estimate.unpriced.map(
       (model) => `${model} has no price in the config: its cost counts as 0 and the budget cannot hold it`,
     ),
+    ...(estimate.gpu?.warnings ?? []),
     ...(await strangerWarnings(config, data.samples, world)),
     ...roundWarnings(config, data.samples.length),
   ];
@@ -54,12 +55,19 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     trains: config.train !== undefined,
     models: models.map(({ warnings: _, ...model }) => model),
     badRows: { count: bad.length, first: bad.slice(0, SHOWN_BAD_ROWS).map(({ outcome: _, ...row }) => row) },
-    estimate: { stages: estimate.stages, usdMicros: estimate.usdMicros },
+    estimate: plannedEstimate(estimate),
     warnings: [...new Set(warnings)],
     codeVersion: codeVersion(),
     manifestDigest: digest,
   };
   return { plan, config, parts: { data: data.samples, selection: selection.samples, evaluation: evaluation.samples } };
+}
+
+function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimate"] {
+  if (gpu === undefined) return { stages, usdMicros };
+  const containerSeconds = gpu.stages.reduce((sum, stage) => sum + stage.containerSeconds, 0);
+  const trainSeconds = gpu.training?.containerSeconds ?? 0;
+  return { stages, usdMicros, gpu: { containerSeconds, trainSeconds, wallSeconds: gpu.wallSeconds } };
 }
 
 /** The same config, data and code are the same run, wherever the files lie. */

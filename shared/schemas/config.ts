@@ -29,7 +29,7 @@ export const ModelRef = z
     /** Upper bound of concurrent requests; the client finds the right number below it (AIMD). */
     maxConcurrency: z.int().min(1).max(1024).default(32), // our choice
     timeoutSeconds: z.number().positive().default(120), // our choice
-    /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
+    /** USD per million tokens; a server without a price counts as 0 and the plan says so. A `modal` model is paid by its GPU's time. */
     price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
     /** Commit of the Hub that pins the weights of a `modal` model. */
     revision: z.string().optional(),

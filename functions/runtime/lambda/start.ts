@@ -21,6 +21,7 @@ export function start(service: string): Started {
 /** Links are encrypted into the function; `Resource` opens those that are this function's and throws for others. */
 function secret(name: SecretName): string {
   const linked = (Resource as unknown as Record<string, { value?: string } | undefined>)[name];
-  if (!linked?.value) throw new Error(`the secret ${name} is empty: run "npx sst secret set ${name} …" and deploy again`);
+  if (!linked?.value)
+    throw new Error(`the secret ${name} is empty: run "npx sst secret set ${name} …" and deploy again`);
   return linked.value;
 }

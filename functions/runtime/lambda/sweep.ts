@@ -1,7 +1,7 @@
 /** Every few minutes, by a schedule. */
 import { openAdmission } from "../../api/admission/admission.ts";
 import { cloudTelling } from "../cloud/run-control.ts";
-import { sendWebhooks, type SweepReport, sweep } from "../cloud/sweep.ts";
+import { type SweepReport, sendWebhooks, sweep } from "../cloud/sweep.ts";
 import { start } from "./start.ts";
 
 const WEBHOOKS_MS = 60_000; // our choice: a fifth of the time between two sweeps
