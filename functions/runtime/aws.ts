@@ -34,7 +34,7 @@ export function awsClients(config: AwsConfig, secrets: Secrets): AwsClients {
   const { AWS_REGION: region, RLAIFV_MODAL_ENVIRONMENT: environment } = config;
   const lambda = new LambdaClient({ region });
   return {
-    dynamo: new DynamoDBClient({ region }),
+    dynamo: new DynamoDBClient({ region, maxAttempts: 1 }), // the store repeats by itself
     s3: openS3Client({ region }),
     stepFunctions: openStepFunctionsClient({ region }),
     modal: once(() =>
