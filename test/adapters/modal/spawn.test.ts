@@ -178,5 +178,11 @@ test("what is deployed is told with the contract it speaks, and what is missing 
     assert.match(error.message, /refuses the token for app "rlaifv": set the secrets ModalTokenId/);
     return !error.message.includes("as-wrong");
   });
+  it.modal.deploy(APP, { ...gpuApp(), contract: (_args, _kwargs, { signal }: FakeContext) => untilAborted(signal) });
+  const client = openModalClient({ ...it.modal.credentials, serverUrl: it.modal.url });
+  await assert.rejects(
+    modalGpuCalls({ client, app: APP, contractMs: 20 }).deployed(),
+    /the function contract in app "rlaifv" does not answer: see why no container starts/,
+  );
   assert.throws(() => openModalClient({ tokenId: "ak-1", tokenSecret: "" }), /ModalTokenSecret is empty/);
 });
