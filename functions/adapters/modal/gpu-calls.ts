@@ -11,6 +11,7 @@ export type ModalGpuOptions = {
   client: ModalClient;
   /** Name of the deployed app (functions/gpu/app.py). */
   app: string;
+  /** The one that the client was opened for; it binds options there. */
   environment?: string | undefined;
   /** Longest wait for the function `contract`, ms. */
   contractMs?: number;
