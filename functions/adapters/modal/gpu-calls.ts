@@ -1,5 +1,5 @@
 /** GPU functions on Modal, through its official SDK. */
-import type { Function_, FunctionWithOptionsParams, ModalClient } from "modal";
+import { type Function_, type FunctionWithOptionsParams, type ModalClient, TimeoutError } from "modal";
 import { z } from "zod";
 import type { GpuCalls, GpuPlace } from "../../../shared/ports/calls.ts";
 import type { BatchJob, GpuTrainJob } from "../../../shared/schemas/gpu.ts";
@@ -11,7 +11,10 @@ export type ModalGpuOptions = {
   client: ModalClient;
   /** Name of the deployed app (functions/gpu/app.py). */
   app: string;
+  /** The one that the client was opened for; it binds options there. */
   environment?: string | undefined;
+  /** Longest wait for the function `contract`, ms. */
+  contractMs?: number;
 };
 type Job = BatchJob | GpuTrainJob;
 
@@ -19,6 +22,8 @@ type Job = BatchJob | GpuTrainJob;
 const BATCH = { class: "Batch", method: "run" };
 const TRAIN = "train_dpo";
 const CONTRACT = "contract";
+/** Our choice: a CPU container starts within seconds. */
+const CONTRACT_MS = 60_000;
 
 /** Seconds; https://modal.com/docs/guide/timeouts. */
 const LONGEST_ATTEMPT = 86_400;
@@ -33,7 +38,7 @@ const boundFunctions = new WeakMap<ModalClient, Map<string, Promise<Function_>>>
  * was lost four times): its `started` report tells, and whoever answers it decides whether it goes on.
  */
 export function modalGpuCalls(options: ModalGpuOptions): GpuCalls {
-  const { client, app } = options;
+  const { client, app, contractMs = CONTRACT_MS } = options;
 
   return {
     async spawn(job, place) {
@@ -75,7 +80,9 @@ export function modalGpuCalls(options: ModalGpuOptions): GpuCalls {
         const found = await client.apps.fromName(app, named(options));
         const { version } = (await found.info()).lifecycle;
         const asked = await client.functions.fromName(app, CONTRACT, named(options, version));
-        const { contract } = z.object({ contract: z.int() }).parse(await asked.remote());
+        // not `remote()`: it waits without end where no container starts
+        const answer = await asked.spawn().then((call) => call.get({ timeoutMs: contractMs }));
+        const { contract } = z.object({ contract: z.int() }).parse(answer);
         return { version, contract };
       } catch (error) {
         throw explained(error, options, `function ${CONTRACT}`);
@@ -152,5 +159,12 @@ function explained(cause: unknown, { app, environment }: ModalGpuOptions, what: 
     return new Error(`Modal refuses the token for ${where}: set the secrets ModalTokenId and ModalTokenSecret again`, {
       cause,
     });
+  if (cause instanceof TimeoutError)
+    return new Error(
+      `the ${what} in ${where} does not answer: see why no container starts with "modal app logs ${app}"`,
+      {
+        cause,
+      },
+    );
   return cause;
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** All but the secrets; what these variables mean stands in the README. */
+/** All but the secrets, under the names the Lambda functions know them by; RLAIFV_SERVER is the CLI's own. */
 const Settings = z.object({
   RLAIFV_TABLE: z.string().regex(/^[\w.-]{3,255}$/, "is no name of a DynamoDB table"),
   RLAIFV_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "is no name of a bucket"),

@@ -3,23 +3,11 @@ import { openModalClient } from "../../../functions/adapters/modal/client.ts";
 import { modalGpuCalls } from "../../../functions/adapters/modal/gpu-calls.ts";
 import type { GpuPlace } from "../../../shared/ports/calls.ts";
 import { BatchJob, GPU_CONTRACT, GpuTrainJob } from "../../../shared/schemas/gpu.ts";
-import type { FakeBody } from "../../support/modal/apps.ts";
 import { type FakeModal, type FakeModalOptions, startFakeModal } from "../../support/modal/fake-modal.ts";
+import { type GpuBodies, gpuApp } from "../../support/modal/gpu-app.ts";
 
 export const APP = "rlaifv";
-export const BATCH_PARAMETERS = { model: "string", revision: "string", checkpoint: "string" } as const;
-
-/** The app as functions/gpu/app.py deploys it; `run` does a batch, `train` a training. */
-export function gpuApp({ run = done, train = done }: { run?: FakeBody; train?: FakeBody } = {}) {
-  return {
-    Batch: { parameters: BATCH_PARAMETERS, methods: { run } },
-    train_dpo: train,
-    contract: () => ({ contract: GPU_CONTRACT, versions: { vllm: "0.11.2" } }),
-  };
-}
-const done: FakeBody = () => ({ ok: true });
-
-export async function rig(bodies: Parameters<typeof gpuApp>[0] = {}, options: Partial<FakeModalOptions> = {}) {
+export async function rig(bodies: GpuBodies = {}, options: Partial<FakeModalOptions> = {}) {
   const modal = await startFakeModal({ apps: { [APP]: gpuApp(bodies) }, ...options });
   return { modal, gpu: gpuOn(modal), [Symbol.asyncDispose]: modal.stop };
 }

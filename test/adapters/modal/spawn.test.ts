@@ -4,8 +4,9 @@ import fc from "fast-check";
 import { openModalClient } from "../../../functions/adapters/modal/client.ts";
 import { modalGpuCalls } from "../../../functions/adapters/modal/gpu-calls.ts";
 import { wireValue } from "../../../functions/adapters/modal/payload.ts";
-import { type FakeContext, untilAborted } from "../../support/modal/apps.ts";
-import { APP, batchJob, gpuApp, gpuOn, PLACE, rig, trainJob } from "./rig.ts";
+import { untilAborted } from "../../support/modal/apps.ts";
+import { gpuApp } from "../../support/modal/gpu-app.ts";
+import { APP, batchJob, gpuOn, PLACE, rig, trainJob } from "./rig.ts";
 
 test("a batch arrives at the class with its weights as parameters, its place as options and the job as it was", async () => {
   await using it = await rig();
@@ -54,7 +55,7 @@ test("a function is looked up and bound once; from then on a spawn is one reques
 
 test("whatever a job holds arrives as it was, nothing above 32 bits as a float, no key without a value", async () => {
   const seen: unknown[] = [];
-  await using it = await rig({ run: ([job]) => void seen.push(job) });
+  await using it = await rig({ batch: (job) => void seen.push(job) });
   const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 });
   const jobs = fc.record({
     call: text,
@@ -105,7 +106,7 @@ test("a reply that is lost does not begin the call twice", async () => {
 });
 
 test("a dispatcher that died before it stored the id begins another call: both are known and can be stopped", async () => {
-  await using it = await rig({ run: (_args, _kwargs, { signal }) => untilAborted(signal) });
+  await using it = await rig({ batch: (_, { signal }) => untilAborted(signal) });
   const lost = await it.gpu.spawn(batchJob(), PLACE);
   const next = gpuOn(it.modal);
   const again = await next.spawn(batchJob(), PLACE);
@@ -142,7 +143,7 @@ test("asked to slow down it waits; where the wait is longer than ours, or the qu
 });
 
 test("calls pinned to a version keep it when another one is deployed in the middle of the run", async () => {
-  const says = (word: string) => gpuApp({ run: (_args, _kwargs, { version }: FakeContext) => `${word} ${version}` });
+  const says = (word: string) => gpuApp({ batch: (_, { version }) => `${word} ${version}` });
   await using it = await rig({}, { apps: { [APP]: says("old") } });
   await it.gpu.spawn(batchJob(), PLACE);
   it.modal.deploy(APP, says("new"));
@@ -164,7 +165,7 @@ test("calls pinned to a version keep it when another one is deployed in the midd
 test("what is deployed is told with the contract it speaks, and what is missing with the way to have it", async () => {
   await using it = await rig();
   assert.deepEqual(await it.gpu.deployed(), { version: 1, contract: 1 });
-  it.modal.deploy(APP, { ...gpuApp(), contract: () => ({ contract: 2, versions: {} }) });
+  it.modal.deploy(APP, gpuApp({ contract: () => ({ contract: 2, versions: {} }) }));
   assert.deepEqual(await it.gpu.deployed(), { version: 2, contract: 2 });
   const open = (tokenSecret: string, app: string, environment?: string) =>
     modalGpuCalls({
@@ -178,5 +179,13 @@ test("what is deployed is told with the contract it speaks, and what is missing 
     assert.match(error.message, /refuses the token for app "rlaifv": set the secrets ModalTokenId/);
     return !error.message.includes("as-wrong");
   });
+  const never = Promise.withResolvers<void>();
+  it.modal.deploy(APP, gpuApp({ contract: () => never.promise }));
+  const client = openModalClient({ ...it.modal.credentials, serverUrl: it.modal.url });
+  await assert.rejects(
+    modalGpuCalls({ client, app: APP, contractMs: 20 }).deployed(),
+    /the function contract in app "rlaifv" does not answer: see why no container starts/,
+  );
+  never.resolve();
   assert.throws(() => openModalClient({ tokenId: "ak-1", tokenSecret: "" }), /ModalTokenSecret is empty/);
 });

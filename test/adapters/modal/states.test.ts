@@ -4,8 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { memoryBlobStore } from "../../../functions/adapters/memory/blob-store.ts";
 import type { GpuCalls } from "../../../shared/ports/calls.ts";
 import type { BatchJob } from "../../../shared/schemas/gpu.ts";
-import { type FakeBody, type FakeContext, untilAborted } from "../../support/modal/apps.ts";
+import { type FakeContext, untilAborted } from "../../support/modal/apps.ts";
 import { ModalBroke } from "../../support/modal/calls.ts";
+import type { GpuBodies } from "../../support/modal/gpu-app.ts";
 import { batchJob, gpuOn, PLACE, rig, trainJob } from "./rig.ts";
 
 /** Begins one call and gives its id. */
@@ -19,17 +20,17 @@ async function begun(gpu: GpuCalls, place = PLACE): Promise<string> {
 function gated() {
   const gate = Promise.withResolvers<void>();
   const seen: FakeContext[] = [];
-  const run: FakeBody = async (_args, _kwargs, context) => {
+  const batch = async (_job: BatchJob, context: FakeContext) => {
     seen.push(context);
     await Promise.race([gate.promise, untilAborted(context.signal)]);
     return { ok: true };
   };
-  return { run, seen, open: gate.resolve };
+  return { batch, seen, open: gate.resolve };
 }
 
 test("a call runs until it has finished, for whoever knows its id", async () => {
-  const { run, open } = gated();
-  await using it = await rig({ run });
+  const { batch, open } = gated();
+  await using it = await rig({ batch });
   const id = await begun(it.gpu);
   const elsewhere = gpuOn(it.modal);
   assert.deepEqual(await elsewhere.poll(id), { outcome: "running" });
@@ -40,19 +41,16 @@ test("a call runs until it has finished, for whoever knows its id", async () => 
 });
 
 test("what a function throws, a time-out and Modal's own failure are failures worth another try", async () => {
-  const ends: Record<string, FakeBody> = {
+  const ends: Record<string, NonNullable<GpuBodies["batch"]>> = {
     throws: () => {
       throw new RangeError("CUDA out of memory");
     },
     breaks: () => {
       throw new ModalBroke("worker lost");
     },
-    hangs: gated().run,
+    hangs: gated().batch,
   };
-  await using it = await rig(
-    { run: (args, kwargs, context) => ends[String((args[0] as BatchJob).call)]!(args, kwargs, context) },
-    { secondMs: 20 },
-  );
+  await using it = await rig({ batch: (job, context) => ends[job.call]!(job, context) }, { secondMs: 20 });
   const states: unknown[] = [];
   for (const call of Object.keys(ends)) {
     const spawned = await it.gpu.spawn(batchJob({ call }), { ...PLACE, timeoutSeconds: 2 });
@@ -77,8 +75,8 @@ test("what a function throws, a time-out and Modal's own failure are failures wo
 });
 
 test("a container that runs out of memory ends the call, as we ask Modal for no tries of its own", async () => {
-  const { run } = gated();
-  await using it = await rig({ run });
+  const { batch } = gated();
+  await using it = await rig({ batch });
   const id = await begun(it.gpu);
   it.modal.kill(id);
   assert.deepEqual(await it.gpu.poll(id), {
@@ -87,8 +85,8 @@ test("a container that runs out of memory ends the call, as we ask Modal for no 
 });
 
 test("a stopped call ends with its container and is not worth another try; stopping it again changes nothing", async () => {
-  const { run, seen } = gated();
-  await using it = await rig({ run });
+  const { batch, seen } = gated();
+  await using it = await rig({ batch });
   const id = await begun(it.gpu);
   await it.gpu.cancel(id);
   const stopped = { outcome: "failed", message: `call ${id} was stopped`, retryable: false };
@@ -102,8 +100,8 @@ test("a stopped call ends with its container and is not worth another try; stopp
 });
 
 test("a call that waits for a container can be stopped too, and one that has finished stays finished", async () => {
-  const { run, open } = gated();
-  await using it = await rig({ run });
+  const { batch, open } = gated();
+  await using it = await rig({ batch });
   const first = await begun(it.gpu, { ...PLACE, maxContainers: 1 });
   const second = await begun(it.gpu, { ...PLACE, maxContainers: 1 });
   await it.gpu.cancel(second);
@@ -128,8 +126,8 @@ test("a call nobody has heard of, and one whose result is no longer kept, are un
 });
 
 test("a poll says nothing about a call while Modal cannot be reached", async () => {
-  const { run } = gated();
-  await using it = await rig({ run });
+  const { batch } = gated();
+  await using it = await rig({ batch });
   const id = await begun(it.gpu);
   it.modal.inject("functionGetOutputs", { kind: "unavailable" }, 4);
   await assert.rejects(it.gpu.poll(id), /UNAVAILABLE/);
@@ -139,7 +137,7 @@ test("a poll says nothing about a call while Modal cannot be reached", async () 
 test("a training whose container is taken away is begun again in another one and goes on from its checkpoint", async () => {
   const bucket = memoryBlobStore();
   const steps: string[] = [];
-  const train: FakeBody = async (_args, _kwargs, { signal, attempt, container }) => {
+  const train: GpuBodies["train"] = async (_, { signal, attempt, container }) => {
     const from = Number((await readText(bucket, "checkpoint")) ?? 0);
     for (let step = from; step < 4; step++) {
       if (attempt === 0 && step === 2) await untilAborted(signal);
@@ -162,8 +160,8 @@ test("a training whose container is taken away is begun again in another one and
 });
 
 test("no more containers run at once than the place allows; the others wait in their order", async () => {
-  const { run, seen, open } = gated();
-  await using it = await rig({ run });
+  const { batch, seen, open } = gated();
+  await using it = await rig({ batch });
   for (let at = 0; at < 12; at++) await begun(it.gpu, { ...PLACE, maxContainers: 2 });
   const ids = it.modal.calls.map(({ id }) => id);
   assert.deepEqual([it.modal.running().length, seen.length], [2, 2]);
@@ -177,8 +175,8 @@ test("no more containers run at once than the place allows; the others wait in t
 });
 
 test("two runs with limits of their own do not share containers", async () => {
-  const { run } = gated();
-  await using it = await rig({ run });
+  const { batch } = gated();
+  await using it = await rig({ batch });
   for (let at = 0; at < 3; at++) await begun(it.gpu, { ...PLACE, maxContainers: 1 });
   for (let at = 0; at < 3; at++) await begun(it.gpu, { ...PLACE, maxContainers: 2 });
   assert.deepEqual(
