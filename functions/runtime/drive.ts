@@ -129,7 +129,7 @@ function endingOf(runId: string, execution: Execution): Ending {
     return { state: "failed", reason: `${error}: ${cause}` };
   }
   const output = LoopOutput.parse(execution.output);
-  return output.status === "finished" ? { state: "finished", reason: undefined } : shortOfMoney(runId);
+  return output.status === "finished" ? { state: "finished", reason: output.reason } : shortOfMoney(runId);
 }
 
 /** The reason, once there is one. */

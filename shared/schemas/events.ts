@@ -1,6 +1,7 @@
 /** What a run tells while it works. */
 import type { TrainStep } from "../ports/trainer.ts";
 import type { Metrics } from "./metrics.ts";
+import type { RoundGate } from "./report.ts";
 import type { PassId, RunState, StageName } from "./rows.ts";
 
 export type RunEvent =
@@ -12,6 +13,7 @@ export type RunEvent =
   | { kind: "training"; round: number; step: TrainStep }
   | { kind: "metrics"; passId: PassId; metrics: Metrics }
   | { kind: "promoted"; round: number; checkpoint: string }
+  | { kind: "gate"; round: number; outcome: RoundGate["outcome"]; decision: RoundGate["decision"]; reason: string }
   | { kind: "money"; settledMicros: number; reservedMicros: number; budgetMicros: number };
 
 /** Receives events; must not throw and must return at once. */
