@@ -12,7 +12,7 @@ import { RoundSelection } from "../../shared/schemas/rounds.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
 import { promptHashes } from "../../shared/stages/prompt-hashes.ts";
-import { scenesBench } from "../embedded/world/bench.ts";
+import { runBench } from "../evals/run-bench.ts";
 import { exportDataset } from "../exports/dataset.ts";
 import { drawExamples, heldOutExample, pairExample, type ReportExamples } from "../report/examples.ts";
 import { reportHtml } from "../report/html.ts";
@@ -28,7 +28,7 @@ const PAIR_EXAMPLES = 12;
 /** Writes `report.json`, `report.html` and the datasets of all rounds that have pairs; gives the report. */
 export async function finishRun(run: RunRow, local: Local): Promise<Report> {
   const { runId } = run;
-  const report = await buildReport(run, { ...local, bench: () => scenesBench });
+  const report = await buildReport(run, { ...local, bench: runBench });
   for (const { round } of report.rounds) {
     for (const format of ["jsonl", "parquet"] as const) await exportRound({ runId, round, format }, local);
   }
@@ -41,7 +41,7 @@ export async function finishRun(run: RunRow, local: Local): Promise<Report> {
 export async function currentReport(run: RunRow, local: Local): Promise<Report> {
   const written =
     run.state === "finished" ? await readJson(local.blobs, reportKey(run.runId, "json"), Report) : undefined;
-  return written ?? buildReport(run, { ...local, bench: () => scenesBench });
+  return written ?? buildReport(run, { ...local, bench: runBench });
 }
 
 /** The same as a page. */
@@ -108,7 +108,7 @@ async function lineageOf(
 
 async function examplesOf(report: Report, local: Local): Promise<ReportExamples> {
   const { id: runId, seed } = report.run;
-  const bench = report.config.evaluate === undefined ? undefined : scenesBench;
+  const bench = report.config.evaluate && runBench(report.config.evaluate.bench);
   const deps = { store: local.store, blobs: local.blobs };
   const base = await readScored(deps, runId, "0.evaluate");
   const last = report.rounds.findLast(({ metrics }) => metrics !== null)?.round;
