@@ -83,6 +83,12 @@ describe("a run that measures itself by Object HalBench", () => {
     const [round] = report!.rounds;
     assert.equal(round!.selection?.outcome, "selected");
     assert.equal(round!.gate?.outcome, "passed");
+    const { against, images, tests, checkpoints } = round!.selection!.tests!;
+    assert.deepEqual([against, images, tests], ["base", 8, 3]);
+    assert.deepEqual(
+      checkpoints.map(({ checkpoint }) => checkpoint),
+      round!.selection!.considered.map(({ checkpoint }) => checkpoint),
+    );
     const { greedy } = report!.base!;
     const answered = await readScored(local, runId, "0.greedy");
     const items = answered.map(({ sampleId, image, question, metadata }) => {
@@ -103,6 +109,7 @@ describe("a run that measures itself by Object HalBench", () => {
     assert.notEqual(report!.base!.recall.value, null);
     const page = new TextDecoder().decode(await local.blobs.read(reportKey(runId, "html")));
     assert.match(page, /object-halbench/);
+    assert.match(page, /against the base.*p is corrected \(Holm\) for 3 tests: 3 figures of 1 checkpoint/s);
   });
 
   test("is another run than that of scenes, the same wherever COCO lies, and another with another truth", async () => {
