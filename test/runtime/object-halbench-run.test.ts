@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { winkTagger } from "../../functions/evals/object-halbench/wink.ts";
+import { planEvaluation } from "../../functions/evals/service-plan.ts";
 import { carryOut } from "../../functions/runtime/carry-out.ts";
 import { createRun } from "../../functions/runtime/drive.ts";
 import { type Local, openLocal } from "../../functions/runtime/local.ts";
@@ -13,6 +14,7 @@ import { objectHalbench } from "../../shared/evaluation/object-halbench/object-h
 import { COCO_VOCABULARY } from "../../shared/evaluation/object-halbench/vocabulary.ts";
 import { reportKey } from "../../shared/keys.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
+import { EvaluationRequest } from "../../shared/schemas/evaluation-job.ts";
 import { cocoFiles, type FixtureImage } from "../evals/object-halbench/coco-fixture.ts";
 import { writeSmallRun } from "../support/small-run.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -74,6 +76,23 @@ describe("a run that measures itself by Object HalBench", () => {
       evaluate: { ...scenes.evaluate, bench: "object-halbench", sftControl: false, ...more },
     });
 
+  /** What the service makes of `{"run": …}`: the run's own answers on its own bench, else its checkpoint is asked. */
+  async function measuredAgain(id: string, checkpoint: string): Promise<void> {
+    const { dataDir, store, blobs } = local;
+    const deps = { dataDir, store, blobs, judges: [], files: async () => ({}), served: async () => undefined };
+    const ofRound = async (bench: string) =>
+      planEvaluation(EvaluationRequest.parse({ bench, run: { id, round: 1 }, count: 2 }), deps);
+    const own = await ofRound("object-halbench");
+    assert.ok(own.answers.kind === "stored");
+    assert.deepEqual([own.opened.items.length, own.answers.answers.length], [8, 8]);
+    assert.equal(own.answers.told.model, checkpoint);
+    const other = await ofRound("scenes");
+    assert.ok(other.answers.kind === "model");
+    assert.equal(other.answers.checkpoint?.id, checkpoint);
+    const missing = { bench: "scenes", run: { id, round: 2 } };
+    await assert.rejects(planEvaluation(EvaluationRequest.parse(missing), deps), { field: "run.round" });
+  }
+
   test("trains, selects and reports by COCO's truth; its greedy figures are those of `rlaifv eval`", async () => {
     const planned = await planRun(byHalbench({ coco, gate: "recall > 0.1" }), local, { strict: true });
     const { runId } = planned.plan;
@@ -107,6 +126,7 @@ describe("a run that measures itself by Object HalBench", () => {
     }
     assert.ok(greedy!.recall.value! > 0.3 && greedy!.recall.ci !== null, `recall ${greedy!.recall.value}`);
     assert.notEqual(report!.base!.recall.value, null);
+    await measuredAgain(runId, round!.checkpoint!.id);
     const page = new TextDecoder().decode(await local.blobs.read(reportKey(runId, "html")));
     assert.match(page, /object-halbench/);
     assert.match(page, /against the base.*p is corrected \(Holm\) for 3 tests: 3 figures of 1 checkpoint/s);
