@@ -6,6 +6,7 @@ import { answerChatErrors, chatRoutes, isChatPath } from "./chat/routes.ts";
 import { createRoutes } from "./create-runs.ts";
 import { datasetRoutes } from "./dataset.ts";
 import type { ApiDeps } from "./deps.ts";
+import { evaluationRoutes } from "./evals.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { idempotent } from "./idempotency.ts";
@@ -47,6 +48,7 @@ export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console
     .route("/", imageRoutes(deps))
     .route("/", manifestRoutes(deps))
     .route("/", scoreRoutes(deps))
+    .route("/", evaluationRoutes(deps))
     .route("/", usageRoutes(deps))
     .route("/", webhookRoutes(deps));
   tellChat(app);

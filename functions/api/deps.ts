@@ -6,6 +6,7 @@ import type { EngineInfo } from "../../shared/ports/engine.ts";
 import type { ServiceStore } from "../../shared/ports/service-store.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
 import type { ModelRef, RunConfig } from "../../shared/schemas/config.ts";
+import type { EvaluationRequest, EvaluationRow } from "../../shared/schemas/evaluation-job.ts";
 import type { ExportFormat } from "../../shared/schemas/lineage.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
 import type { Report } from "../../shared/schemas/report.ts";
@@ -41,6 +42,27 @@ export interface RunControl {
     owner: Principal,
     signal: AbortSignal,
   ): Promise<({ outcome: "estimated" } & PilotView) | Refused>;
+}
+
+/** Evaluations are begun and told; whoever does the work is elsewhere. Unknown ids are the caller's to refuse. */
+export interface EvaluationControl {
+  /** The same request with the same code is the same evaluation; one that stands still goes on. */
+  create(
+    request: EvaluationRequest,
+    owner: Principal,
+  ): Promise<{ outcome: "created" | "already_there"; evaluation: EvaluationRow } | Refused>;
+  get(evaluationId: string): Promise<EvaluationRow | undefined>;
+  /** Newest first. */
+  list(): Promise<EvaluationRow[]>;
+  facts(row: EvaluationRow): Promise<{
+    progress: { done: number; total: number; what: string } | undefined;
+    settledUsdMicros: number;
+    reservedUsdMicros: number;
+  }>;
+  /** `result.json` and `report.html` of a finished one. */
+  result(evaluationId: string): Promise<string | undefined>;
+  page(evaluationId: string): Promise<string | undefined>;
+  cancel(evaluationId: string): Promise<{ outcome: "cancelled" | "not_possible"; evaluation: EvaluationRow }>;
 }
 
 /** A model that chat serves. */
@@ -98,6 +120,8 @@ export type ApiDeps = {
   admission: Admission;
   identify: Identify;
   runs: RunControl;
+  /** Left out where nobody does evaluations: the routes say so. */
+  evals?: EvaluationControl;
   models: ModelCatalog;
   images: Images;
   /** As far as the run has come. */

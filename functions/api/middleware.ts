@@ -74,6 +74,7 @@ const BODY_LIMITS: readonly (readonly [path: string, json: number])[] = [
   ["/v1/images", IMAGE_BODY],
   ["/v1/score", IMAGE_BODY],
   ["/v1/runs", IMAGE_BODY],
+  ["/v1/evals", IMAGE_BODY],
   ["/v1/chat/", 64 * MIB],
   ["/", MIB],
 ];

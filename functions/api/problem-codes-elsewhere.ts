@@ -79,6 +79,11 @@ export const RUN_CODES = {
     meaning: "A config that is sent to a service cannot name files of its machine.",
     fix: 'Upload the rows (POST /v1/manifests) and name the manifest: { "manifest": "man_…" }.',
   },
+  "config.truth": {
+    status: 400,
+    meaning: "What is in the evaluated pictures is not known, or is told wrongly.",
+    fix: 'Give the rows of `evaluate.data` and `evaluate.selection` their truth: "objects": ["dog", …].',
+  },
   "model.server_not_allowed": {
     status: 403,
     meaning: "With a key, runs use only the servers that the operator has named.",

@@ -1,6 +1,7 @@
 /** Every problem code of the API: its status, what it means and what to do. Served as a page at /docs/problems. */
 import type { ProblemStatus } from "./problem.ts";
 import { IMAGE_CODES, KEY_CODES, MODEL_CODES, RUN_CODES, WEB_CODES } from "./problem-codes-elsewhere.ts";
+import { EVALUATION_CODES } from "./problem-codes-evals.ts";
 import { SCORE_CODES } from "./problem-codes-score.ts";
 
 export type ProblemEntry = { status: ProblemStatus; meaning: string; fix: string };
@@ -14,6 +15,7 @@ export const PROBLEM_CODES = {
   ...IMAGE_CODES,
   ...WEB_CODES,
   ...SCORE_CODES,
+  ...EVALUATION_CODES,
   "body.invalid": { status: 400, meaning: "A field of the body has a wrong value or is missing.", fix: SEE_REFERENCE },
   "body.unknown_field": {
     status: 400,

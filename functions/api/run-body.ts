@@ -117,11 +117,12 @@ function pathProblems(config: Record<string, unknown>): Found[] {
     ["config.evaluate.data", fieldOf(config["evaluate"], "data")],
     ["config.evaluate.selection", fieldOf(config["evaluate"], "selection")],
   ];
-  return places.flatMap(([field, data]) => {
-    const path = fieldOf(data, "path");
+  const paths = places.map(([field, data]): [string, unknown] => [`${field}.path`, fieldOf(data, "path")]);
+  const coco: [string, unknown] = ["config.evaluate.coco", fieldOf(config["evaluate"], "coco")];
+  return [...paths, coco].flatMap(([field, path]) => {
     if (path === undefined) return [];
     const detail = "a path of the server's machine cannot be named";
-    return [{ code: "config.data.path" as const, field: `${field}.path`, value: String(path), detail }];
+    return [{ code: "config.data.path" as const, field, value: String(path), detail }];
   });
 }
 

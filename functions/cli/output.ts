@@ -4,6 +4,7 @@ import pc from "picocolors";
 import { z } from "zod";
 import { EngineFailure } from "../adapters/openai/failure.ts";
 import { ServiceError } from "../client/problem.ts";
+import { EvaluationError } from "../evals/problems.ts";
 import { ExportError } from "../exports/survey.ts";
 import { ManifestError } from "../intake/raw-row.ts";
 import { EXIT, type ExitCode, UserError } from "./errors.ts";
@@ -52,6 +53,9 @@ function asUserError(error: unknown): UserError | undefined {
   if (error instanceof EngineFailure) return new UserError(error.message, { fix: ENGINE_FIX, exitCode: EXIT.usage });
   if (error instanceof ManifestError || error instanceof ExportError) {
     return new UserError(error.message, { fix: "mend the data and start again", exitCode: EXIT.badData });
+  }
+  if (error instanceof EvaluationError) {
+    return new UserError(error.message, { fix: error.fix, exitCode: EXIT.badData });
   }
   if (error instanceof ServiceError) return serviceProblem(error);
   if (error instanceof APIConnectionError) {

@@ -40,6 +40,8 @@ export type EvaluationPlan = {
   resamples: number;
   /** Most that models and judge may cost. */
   budgetUsd: number;
+  /** The ledger's account that holds the budget and was opened before; left out, one is opened by what is evaluated. */
+  account?: string;
 };
 
 export type EvaluationDeps = {
@@ -100,7 +102,9 @@ export async function writeEvaluation(
 }
 
 /** The same evaluation again has the same account: what it spent before counts. */
-async function openAccount({ opened, answers, judge, budgetUsd }: EvaluationPlan, { store }: EvaluationDeps) {
+async function openAccount(plan: EvaluationPlan, { store }: EvaluationDeps) {
+  if (plan.account !== undefined) return plan.account;
+  const { opened, answers, judge, budgetUsd } = plan;
   const models = [answers, judge].flatMap((source) =>
     source.kind === "model" ? [source.ref.baseUrl, source.ref.model] : [],
   );

@@ -1,4 +1,5 @@
 /** AWS and Modal: the only place that chooses the adapters of the cloud. */
+import { tmpdir } from "node:os";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import type { ModalClient } from "modal";
@@ -76,6 +77,7 @@ export function openAws(
     served: (model) => servedRef(model, config),
   });
   return openCloud({
+    dataDir: tmpdir(),
     store,
     blobs,
     clock,

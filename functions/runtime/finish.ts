@@ -12,7 +12,7 @@ import { RoundSelection } from "../../shared/schemas/rounds.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
 import { promptHashes } from "../../shared/stages/prompt-hashes.ts";
-import { scenesBench } from "../embedded/world/bench.ts";
+import { runBench } from "../evals/run-bench.ts";
 import { exportDataset } from "../exports/dataset.ts";
 import { drawExamples, heldOutExample, pairExample, type ReportExamples } from "../report/examples.ts";
 import { reportHtml } from "../report/html.ts";
@@ -28,7 +28,7 @@ const PAIR_EXAMPLES = 12;
 /** Writes `report.json`, `report.html` and the datasets of all rounds that have pairs; gives the report. */
 export async function finishRun(run: RunRow, world: World): Promise<Report> {
   const { runId } = run;
-  const report = await buildReport(run, { ...world, bench: () => scenesBench });
+  const report = await buildReport(run, { ...world, bench: runBench });
   for (const { round } of report.rounds) {
     for (const format of ["jsonl", "parquet"] as const) await exportRound({ runId, round, format }, world);
   }
@@ -41,7 +41,7 @@ export async function finishRun(run: RunRow, world: World): Promise<Report> {
 export async function currentReport(run: RunRow, world: World): Promise<Report> {
   const written =
     run.state === "finished" ? await readJson(world.blobs, reportKey(run.runId, "json"), Report) : undefined;
-  return written ?? buildReport(run, { ...world, bench: () => scenesBench });
+  return written ?? buildReport(run, { ...world, bench: runBench });
 }
 
 /** The same as a page. */
@@ -108,7 +108,7 @@ async function lineageOf(
 
 async function examplesOf(report: Report, world: World): Promise<ReportExamples> {
   const { id: runId, seed } = report.run;
-  const bench = report.config.evaluate === undefined ? undefined : scenesBench;
+  const bench = report.config.evaluate && runBench(report.config.evaluate.bench);
   const deps = { store: world.store, blobs: world.blobs };
   const base = await readScored(deps, runId, "0.evaluate");
   const last = report.rounds.findLast(({ metrics }) => metrics !== null)?.round;

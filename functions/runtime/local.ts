@@ -17,7 +17,7 @@ import { openEmbeddedEngine } from "../embedded/engine.ts";
 import { hostedEngine } from "../embedded/hosted/engine.ts";
 import { hostedTrainer } from "../embedded/hosted/trainer.ts";
 import { embeddedTrainer } from "../embedded/trainer.ts";
-import { scenesBench } from "../embedded/world/bench.ts";
+import { runBench } from "../evals/run-bench.ts";
 import type { WorkerDeps } from "../workers/deps.ts";
 import { dispatch } from "../workers/dispatch.ts";
 import { evaluate } from "../workers/evaluate.ts";
@@ -135,7 +135,7 @@ export function openLoop(
     clock: local.clock,
     bind: (model, checkpoint) => local.models.bind(model, checkpoint, flow),
     trainer: local.trainer,
-    bench: () => scenesBench,
+    bench: runBench,
     complete: (token, report) => orchestrator.complete(token, report),
     track,
     emit,

@@ -12,6 +12,7 @@ import type { DataRef, ModelRef, RunConfig } from "../../shared/schemas/config.t
 import type { PlannedModel, RunPlan } from "../../shared/schemas/plan.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import { knowsImage } from "../embedded/image-check.ts";
+import { withTruth } from "../evals/run-truth.ts";
 import type { BadRow } from "../intake/bad-row.ts";
 import { manifestDigest, readManifest } from "../intake/manifest.ts";
 import type { World } from "./world.ts";
@@ -33,6 +34,11 @@ export async function planRun(config: RunConfig, world: World, options: { strict
   const data = await read(config.data);
   const selection = await read(config.evaluate?.selection);
   const evaluation = await read(config.evaluate?.data);
+  const truth = await withTruth(
+    config.evaluate,
+    { selection: selection.samples, evaluation: evaluation.samples },
+    world,
+  );
   const models = await describeModels(config, world);
   const estimate = estimateRun(config, data.samples.length);
   const bad = [...data.bad, ...selection.bad, ...evaluation.bad];
@@ -46,10 +52,11 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     ),
     ...(estimate.gpu?.warnings ?? []),
     ...(await strangerWarnings(config, data.samples, world)),
+    ...truth.warnings,
     ...roundWarnings(config, data.samples.length),
   ];
   const plan: RunPlan = {
-    runId: runIdOf(config, digest),
+    runId: runIdOf(config, { manifest: digest, truth: truth.digest }),
     rounds: config.rounds,
     samples: { data: data.samples.length, selection: selection.samples.length, evaluation: evaluation.samples.length },
     trains: config.train !== undefined,
@@ -60,7 +67,7 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     codeVersion: codeVersion(),
     manifestDigest: digest,
   };
-  return { plan, config, parts: { data: data.samples, selection: selection.samples, evaluation: evaluation.samples } };
+  return { plan, config, parts: { data: data.samples, ...truth.splits } };
 }
 
 function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimate"] {
@@ -70,11 +77,13 @@ function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimat
   return { stages, usdMicros, gpu: { containerSeconds, trainSeconds, wallSeconds: gpu.wallSeconds } };
 }
 
-/** The same config, data and code are the same run, wherever the files lie. */
-export function runIdOf(config: RunConfig, manifestDigest: string): string {
+/** The same config, data, truth and code are the same run, wherever the files lie. */
+export function runIdOf(config: RunConfig, digests: { manifest: string; truth: string | undefined }): string {
   const { data: _data, budgetUsd: _budget, maxConcurrentShards: _shards, evaluate, ...rest } = config;
-  const { data: _evaluated, selection: _selected, ...rule } = evaluate ?? { data: undefined };
-  return `${config.name}-${contentHash({ rest, rule, manifestDigest, code: codeVersion() }).slice(0, 8)}`;
+  const { data: _evaluated, selection: _selected, coco: _coco, ...rule } = evaluate ?? { data: undefined };
+  const truth = digests.truth === undefined ? {} : { truth: digests.truth };
+  const content = { rest, rule, manifestDigest: digests.manifest, code: codeVersion(), ...truth };
+  return `${config.name}-${contentHash(content).slice(0, 8)}`;
 }
 
 export function codeVersion(): string {

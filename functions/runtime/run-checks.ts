@@ -6,6 +6,7 @@ import type { RunPlan } from "../../shared/schemas/plan.ts";
 import { EngineFailure } from "../adapters/openai/failure.ts";
 import type { Principal } from "../api/admission/admission.ts";
 import type { Refused } from "../api/deps.ts";
+import { EvaluationError } from "../evals/problems.ts";
 
 /** A server the operator has named: whoever has a key may use it with this variable's secret, and no other. */
 export type AllowedServer = { baseUrl: string; apiKeyEnv: string };
@@ -66,6 +67,7 @@ function foreignServer(role: string, { baseUrl }: ModelRef, servers: readonly Al
 const sameUrl = (a: string, b: string): boolean => a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
 
 async function refuseData(config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<Refused | undefined> {
+  if (config.evaluate?.coco !== undefined) return pathRefused("config.evaluate.coco", config.evaluate.coco);
   const parts: [string, DataRef | undefined][] = [
     ["config.data", config.data],
     ["config.evaluate.data", config.evaluate?.data],
@@ -73,7 +75,7 @@ async function refuseData(config: RunConfig, blobs: Pick<BlobStore, "read">): Pr
   ];
   for (const [field, ref] of parts) {
     if (ref === undefined) continue;
-    if (!("manifest" in ref)) return pathRefused(field, ref.path);
+    if (!("manifest" in ref)) return pathRefused(`${field}.path`, ref.path);
     if ((await blobs.read(manifestKey(ref.manifest), { offset: 0, length: 0 })) !== undefined) continue;
     return {
       outcome: "refused",
@@ -90,7 +92,7 @@ async function refuseData(config: RunConfig, blobs: Pick<BlobStore, "read">): Pr
 const pathRefused = (field: string, path: string): Refused => ({
   outcome: "refused",
   code: "config.path",
-  field: `${field}.path`,
+  field,
   value: path,
   detail: "A service reads no paths.",
   fix: 'Send the rows as a manifest and name it: {"manifest": "man_…"}.',
@@ -119,8 +121,12 @@ export function hopeless({ samples, models }: Pick<RunPlan, "samples" | "models"
   };
 }
 
-/** A server that does not answer is the asker's to mend; anything else is thrown on. */
-export function refuseEngineFailure(error: unknown): Refused {
+/** A server that does not answer, or a truth that is wrong, is the asker's to mend; anything else is thrown on. */
+export function refuseMendable(error: unknown): Refused {
+  if (error instanceof EvaluationError) {
+    const { message: detail, fix } = error;
+    return { outcome: "refused", code: "config.truth", field: "config.evaluate", detail, fix };
+  }
   if (!(error instanceof EngineFailure)) throw error;
   return {
     outcome: "refused",

@@ -11,7 +11,7 @@ import { oneByOne } from "./one-by-one.ts";
 import { runPilot } from "./pilot.ts";
 import { type PlannedRun, planRun } from "./plan-run.ts";
 import { retryParked } from "./retry-parked.ts";
-import { type AllowedServer, hopeless, refuseConfig, refuseEngineFailure } from "./run-checks.ts";
+import { type AllowedServer, hopeless, refuseConfig, refuseMendable } from "./run-checks.ts";
 import type { RunLife } from "./run-life.ts";
 import type { RunMoney } from "./run-money.ts";
 import { keepOwner } from "./run-owner.ts";
@@ -82,7 +82,7 @@ async function checked(
 ): Promise<PlannedRun | Refused> {
   const refused = await refuseConfig(config, asker, { servers, blobs: world.blobs });
   if (refused !== undefined) return refused;
-  const planned = await planRun(config, world, LENIENT).catch(refuseEngineFailure);
+  const planned = await planRun(config, world, LENIENT).catch(refuseMendable);
   return "outcome" in planned ? planned : (hopeless(planned.plan) ?? planned);
 }
 

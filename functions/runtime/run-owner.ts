@@ -16,11 +16,14 @@ const StoredOwner = z.object({
 const ownerKey = (runId: string): string => `${runPrefix(runId)}/owner.json`;
 
 /** With the limits of the moment: they count when the run is told to go on. */
-export async function keepOwner(runId: string, owner: Principal, blobs: Pick<BlobStore, "write">): Promise<void> {
-  await writeJson(blobs, ownerKey(runId), owner);
-}
+export const keepOwner = (runId: string, owner: Principal, blobs: Pick<BlobStore, "write">): Promise<void> =>
+  writeJson(blobs, ownerKey(runId), owner);
 
-export async function ownerOf(runId: string, blobs: Pick<BlobStore, "read">): Promise<Principal | undefined> {
-  const stored = await readJson(blobs, ownerKey(runId), StoredOwner);
+export const ownerOf = (runId: string, blobs: Pick<BlobStore, "read">): Promise<Principal | undefined> =>
+  readOwner(ownerKey(runId), blobs);
+
+/** The owner that was kept under this key. */
+export async function readOwner(key: string, blobs: Pick<BlobStore, "read">): Promise<Principal | undefined> {
+  const stored = await readJson(blobs, key, StoredOwner);
   return stored === undefined ? undefined : { ...stored, limits: stored.limits };
 }

@@ -11,12 +11,14 @@ import { openCatalog } from "../api/chat/catalog.ts";
 import type { ApiDeps } from "../api/deps.ts";
 import { bundleConsole } from "../console/bundle.ts";
 import { consoleRoutes } from "../console/routes.ts";
+import type { PlanDeps } from "../evals/service-plan.ts";
 import { checkWebhookUrl, safePost, type WebRules } from "../intake/safe-fetch.ts";
 import { serviceImages } from "../intake/service-images.ts";
 import { webhookNotifier } from "../webhooks/notifier.ts";
 import { webhookSender } from "../webhooks/sender.ts";
 import { openDatasets } from "./datasets.ts";
 import { embeddedConfig } from "./embedded-models.ts";
+import { openEvaluationControl } from "./evaluation-control.ts";
 import { openEventSinks } from "./event-sink.ts";
 import { currentReport, currentReportPage } from "./finish.ts";
 import { identifyLocally } from "./identify.ts";
@@ -39,6 +41,8 @@ export type ServiceOptions = {
   configs: readonly RunConfig[];
   /** What may be called for images and webhooks; `{}`: the public internet by https. */
   web: WebRules;
+  /** Where the files of benchmarks lie on this machine; left out, only those are measured that need none. */
+  benchFiles?: PlanDeps["files"];
   maxActiveRuns?: number;
   /** Told what broke without anybody waiting for it. */
   onFault: (error: unknown, where: string) => void;
@@ -58,7 +62,16 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const ended = new AbortController();
   const admission = openAdmission({ ledger: local.store.ledger, clock: local.clock });
   const runs = runControl(local, admission, options);
-  const deps = await apiDeps(local, { admission, runs }, options);
+  const models = openCatalog({
+    ...{ store: local.store, blobs: local.blobs, clock: local.clock, bind: local.models.bind },
+    base: servedModels(options.configs),
+  });
+  const evals = openEvaluationControl({
+    ...{ local, admission, models, onFault: options.onFault },
+    judges: options.configs.flatMap(modelsOf),
+    files: options.benchFiles ?? (async () => ({})),
+  });
+  const deps = await apiDeps(local, { admission, runs, evals, models }, options);
   const app = new Hono();
   app.route("/", consoleRoutes(await bundleConsole()));
   app.route(
@@ -73,9 +86,10 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       sender = sendWebhooks(local, options, ended.signal);
       sweeper = sweepHourly(local, options, ended.signal);
       await runs.start();
+      await evals.start();
     },
     async close() {
-      await runs.close();
+      await Promise.all([runs.close(), evals.close()]);
       ended.abort();
       await Promise.all([sender, sweeper]);
       await local.close();
@@ -102,7 +116,7 @@ function runControl(local: Local, admission: Admission, options: ServiceOptions)
 
 async function apiDeps(
   local: Local,
-  { admission, runs }: { admission: Admission; runs: OpenRunControl },
+  { admission, runs, evals, models }: Pick<ApiDeps, "runs" | "evals" | "models"> & { admission: Admission },
   options: ServiceOptions,
 ): Promise<ApiDeps> {
   const { store, blobs, clock } = local;
@@ -116,7 +130,8 @@ async function apiDeps(
     admission,
     identify: identifyLocally({ ...options, keys: service.keys, clock, salt }),
     runs,
-    models: openCatalog({ store, blobs, clock, base: servedModels(options.configs), bind: local.models.bind }),
+    ...(evals === undefined ? {} : { evals }),
+    models,
     images: serviceImages({ blobs, clock, web: options.web }),
     report: (run) => currentReport(run, local),
     reportHtml: (run) => currentReportPage(run, local),
@@ -127,11 +142,11 @@ async function apiDeps(
 }
 
 /** Every server that the operator's configs name, with the variable its key comes from. */
-function serversOf({ policy, divider, questioner, labelers }: RunConfig): AllowedServer[] {
-  return [policy, divider, questioner, ...labelers].flatMap(({ baseUrl, apiKeyEnv }) =>
-    baseUrl === undefined ? [] : [{ baseUrl, apiKeyEnv }],
-  );
+function serversOf(config: RunConfig): AllowedServer[] {
+  return modelsOf(config).flatMap(({ baseUrl, apiKeyEnv }) => (baseUrl === undefined ? [] : [{ baseUrl, apiKeyEnv }]));
 }
+
+const modelsOf = ({ policy, divider, questioner, labelers }: RunConfig) => [policy, divider, questioner, ...labelers];
 
 /** The embedded policy first: it is there for everybody. */
 function servedModels(configs: readonly RunConfig[]): { id: string; config: RunConfig }[] {

@@ -6,6 +6,8 @@ import type { StateStore } from "../../shared/ports/state-store.ts";
 import type { ModelSource } from "./models.ts";
 
 export type World = {
+  /** A folder for what is made of this machine's files, e.g. indexes; a temporary one in the cloud. */
+  dataDir: string;
   store: StateStore & { service: ServiceStore };
   blobs: BlobStore;
   clock: Clock;

@@ -8,7 +8,7 @@ import type { EngineInfo } from "../../shared/ports/engine.ts";
 import type { Json, TaskReport } from "../../shared/ports/orchestrator.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
 import type { Trainer } from "../../shared/ports/trainer.ts";
-import type { ModelRef } from "../../shared/schemas/config.ts";
+import type { ModelRef, RunBenchName } from "../../shared/schemas/config.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
 import type { Checkpoint } from "../../shared/schemas/rows.ts";
 import type { GpuDeps } from "./gpu/deps.ts";
@@ -22,7 +22,7 @@ export type WorkerDeps = {
   trainer: Trainer | undefined;
   /** Left out: everything is computed where the workers run. */
   gpu?: GpuDeps;
-  bench: (name: "scenes") => Bench;
+  bench: (name: RunBenchName) => Bench;
   /** Reports on the task that holds a token. */
   complete: (token: string, report: TaskReport) => Promise<unknown>;
   emit: EventSink;

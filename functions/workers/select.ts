@@ -1,14 +1,14 @@
 /** Promotes a checkpoint: the best by the rule on the selection split, or the last one where there is no such split. */
-import { measure, measureOptions } from "../../shared/evaluation/measure.ts";
+import { compare, measure, measureOptions } from "../../shared/evaluation/measure.ts";
 import { type Compared, selectCheckpoint, spreadOut } from "../../shared/evaluation/select.ts";
+import { selectionTests, type TestedCheckpoint } from "../../shared/evaluation/select-tests.ts";
 import { selectionKey, trainingKey } from "../../shared/keys.ts";
 import { selectPassId } from "../../shared/passes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import { PassInput } from "../../shared/schemas/loop.ts";
-import type { MetricSet } from "../../shared/schemas/metrics.ts";
 import type { Selection } from "../../shared/schemas/report.ts";
 import { RoundSelection, Training } from "../../shared/schemas/rounds.ts";
-import type { Checkpoint, PassId } from "../../shared/schemas/rows.ts";
+import type { Checkpoint } from "../../shared/schemas/rows.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { readConfig, readJson, writeJson } from "./files.ts";
 import { paidScored } from "./money.ts";
@@ -42,11 +42,16 @@ async function decide({ runId, round, config, checkpoints }: Round, deps: Select
       considered: [],
     };
   }
-  const measurePass = async (passId: PassId): Promise<MetricSet> =>
-    measure(deps.bench(evaluate.bench), await paidScored(deps, runId, passId), measureOptions(evaluate, config.seed));
-  const compared: Compared[] = [];
+  const bench = deps.bench(evaluate.bench);
+  const options = measureOptions(evaluate, config.seed);
+  const base = await paidScored(deps, runId, selectPassId(0, 0));
+  const start = measure(bench, base, options);
+  const [compared, tested]: [Compared[], TestedCheckpoint[]] = [[], []];
   for (const { id, step } of spreadOut(checkpoints, evaluate.checkpoints)) {
-    compared.push({ checkpoint: id, step, metrics: await measurePass(selectPassId(round, step)) });
+    const aligned = await paidScored(deps, runId, selectPassId(round, step));
+    compared.push({ checkpoint: id, step, metrics: measure(bench, aligned, options) });
+    tested.push({ checkpoint: id, comparison: compare(bench, { base, aligned }, options) });
   }
-  return selectCheckpoint(compared, await measurePass(selectPassId(0, 0)));
+  const selection = selectCheckpoint(compared, start, { gate: evaluate.gate });
+  return { ...selection, tests: selectionTests(tested, start.images) };
 }

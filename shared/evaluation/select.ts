@@ -1,6 +1,7 @@
 /** Which checkpoint a round promotes. Applied on a split of its own, never on the one that is reported. */
 import type { Estimate, MetricSet } from "../schemas/metrics.ts";
 import type { Considered, Selection } from "../schemas/report.ts";
+import { checkRunGate, gateText } from "./run-gate.ts";
 
 /** How far a checkpoint may fall behind the base model before the gate refuses it. */
 export type SelectTolerance = {
@@ -42,8 +43,17 @@ function faults(now: MetricSet, start: MetricSet | undefined, tolerance: SelectT
   ];
 }
 
-function consider(compared: Compared, start: MetricSet | undefined, tolerance: SelectTolerance): Considered {
-  const found = faults(compared.metrics, start, tolerance);
+type Rule = { tolerance: SelectTolerance; gate: string | undefined };
+
+/** What the run's own gate says against the checkpoint, or nothing. */
+function failed(gate: string | undefined, metrics: MetricSet): string[] {
+  if (gate === undefined) return [];
+  const { passed, checks } = checkRunGate(gate, metrics);
+  return passed ? [] : [`evaluate.gate fails (${gateText(checks)})`];
+}
+
+function consider(compared: Compared, start: MetricSet | undefined, { tolerance, gate }: Rule): Considered {
+  const found = [...faults(compared.metrics, start, tolerance), ...failed(gate, compared.metrics)];
   const { response_hallucination, recall, words } = compared.metrics;
   const reason = found.length === 0 ? "recall, words and form hold" : found.join("; ");
   return {
@@ -76,19 +86,22 @@ export function spreadOut<T>(checkpoints: readonly T[], count: number): T[] {
 }
 
 /**
- * The lowest response hallucination among the checkpoints whose recall, words and form hold against the start.
- * @param start figures of the base model on the same split: rounds that lose a little each must not add up; `undefined` switches the gate off
+ * The declared rule: the lowest response hallucination among the checkpoints whose recall, words and form hold against the
+ * start and whose figures pass the run's gate, where it has one.
+ * @param start figures of the base model on the same split: rounds that lose a little each must not add up; `undefined` holds nothing against it
  */
 export function selectCheckpoint(
   compared: readonly Compared[],
   start: MetricSet | undefined,
-  tolerance: SelectTolerance = SELECT_TOLERANCE,
+  { tolerance = SELECT_TOLERANCE, gate }: Partial<Rule> = {},
 ): Selection {
-  const considered = compared.map((item) => consider(item, start, tolerance));
+  const considered = compared.map((item) => consider(item, start, { tolerance, gate }));
   const [best] = considered.filter(({ passed }) => passed).sort(byRule);
   if (best === undefined) {
     const reason =
-      considered.length === 0 ? "there was no checkpoint to compare" : "no checkpoint kept recall, words and form";
+      considered.length === 0
+        ? "there was no checkpoint to compare"
+        : `no checkpoint kept recall, words and form${gate === undefined ? "" : " and passed evaluate.gate"}`;
     return { outcome: "kept", reason, considered };
   }
   return { outcome: "selected", checkpoint: best.checkpoint, reason: reasonOf(best, considered), considered };

@@ -123,9 +123,15 @@ export const TrainConfig = z.strictObject({
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
 
+/** Benchmarks that need no judge (docs/evaluation.md). */
+export const RunBenchName = z.enum(["scenes", "object-halbench"]);
+export type RunBenchName = z.infer<typeof RunBenchName>;
+
 export const EvaluateConfig = z
   .strictObject({
-    bench: z.enum(["scenes"]),
+    bench: RunBenchName,
+    /** Folder of COCO 2014's annotations, the truth of `object-halbench`; left out, the rows tell it themselves as `objects`. */
+    coco: z.string().min(1).optional(),
     /** The split whose figures are reported. */
     data: DataRef,
     /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
@@ -152,6 +158,10 @@ export const EvaluateConfig = z
       .optional(),
     /** The run ends, as finished, after a round whose reported figures fail the gate. */
     stopAtGate: z.boolean().optional(),
+  })
+  .refine(({ bench, coco }) => coco === undefined || bench === "object-halbench", {
+    path: ["coco"],
+    error: "coco is of the bench object-halbench; leave it out, or choose that bench",
   })
   .refine(({ gate, stopAtGate }) => stopAtGate !== true || gate !== undefined, {
     path: ["stopAtGate"],

@@ -92,7 +92,7 @@ export const GpuTrainJob = z.strictObject({
   seed: z
     .int()
     .min(0)
-    .max(2 ** 31 - 1),
+    .max(2 ** 32 - 1),
   settings: DpoSettings,
 });
 export type GpuTrainJob = z.infer<typeof GpuTrainJob>;

@@ -48,6 +48,30 @@ export const Considered = z.strictObject({
 });
 export type Considered = z.infer<typeof Considered>;
 
+/** b − a of one figure with its p alone, and corrected by Holm over all tests of the round. */
+const TestedDifference = Difference.extend({ p_adjusted: z.number().min(0).max(1).nullable() });
+
+/** How sure a round's choice is (shared/evaluation/select-tests.ts): checkpoint − base, paired by image. */
+export const SelectionTests = z.strictObject({
+  against: z.literal("base"),
+  images: Count,
+  tests: Count,
+  checkpoints: z.array(
+    z.strictObject({
+      checkpoint: z.string(),
+      response_hallucination: TestedDifference,
+      recall: TestedDifference,
+      words: TestedDifference,
+    }),
+  ),
+  /** What the correction covers, and what it does not. */
+  notes: z.array(z.string()),
+});
+export type SelectionTests = z.infer<typeof SelectionTests>;
+
+/** Nothing compared, or made by a version that did not test: left out. */
+const tests = SelectionTests.optional();
+
 /** `kept`: no checkpoint passed the gate; the round's starting policy stays. */
 export const Selection = z.discriminatedUnion("outcome", [
   z.strictObject({
@@ -55,8 +79,9 @@ export const Selection = z.discriminatedUnion("outcome", [
     checkpoint: z.string(),
     reason: z.string(),
     considered: z.array(Considered),
+    tests,
   }),
-  z.strictObject({ outcome: z.literal("kept"), reason: z.string(), considered: z.array(Considered) }),
+  z.strictObject({ outcome: z.literal("kept"), reason: z.string(), considered: z.array(Considered), tests }),
 ]);
 export type Selection = z.infer<typeof Selection>;
 

@@ -37,6 +37,14 @@ export function oneLine(text: string): string {
 /** A sentence ends at its punctuation followed by white space, at Chinese and Japanese full stops, and at a line's end. */
 const SENTENCE_BREAK = /(?<=[.!?]["'”’)\]]*\s)|(?<=[。！？])|(?<=\n)/u;
 
+/** The sentences of a text, without white space at their ends; none is empty. */
+export function sentencesOf(text: string): string[] {
+  return text
+    .split(SENTENCE_BREAK)
+    .map((sentence) => sentence.trim())
+    .filter((sentence) => sentence !== "");
+}
+
 /** Scripts without spaces between words: every character weighs as a word in a window. */
 const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/gu;
 

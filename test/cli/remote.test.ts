@@ -104,6 +104,21 @@ describe("with --server the same commands work elsewhere", () => {
     assert.equal(JSON.parse(shown.stdout).answers.length, 10);
   });
 
+  test("an evaluation there is waited for, shown with its figures, and gated by the exit code", async () => {
+    const asked = ["eval", "scenes", "--model", "embedded/policy", "--count", "4", "--json", "--gate"];
+    const passed = await rlaifv([...asked, "recall > 0.1"]);
+    assert.equal(passed.code, 0, passed.stderr);
+    const { evaluation, result } = JSON.parse(passed.stdout);
+    assert.ok(result.figures.recall.value > 0.1);
+    assert.match(passed.stderr, new RegExp(`${evaluation}: `));
+    const failed = await rlaifv([...asked, "recall > 1"]);
+    assert.equal(failed.code, 6, failed.stderr);
+    const nobody = await rlaifv(["eval", "scenes", "--model", "nobody"]);
+    assert.deepEqual([nobody.code, /there is no model "nobody"/.test(nobody.stderr)], [2, true]);
+    const none = await rlaifv(["eval", "nothing"]);
+    assert.match(none.stderr, /there is no bench "nothing"/);
+  });
+
   test("the demo's model answers there, alone and with its claims checked", async () => {
     const demo = await rlaifv(["demo", "--rounds", "1", "--images", "12", "--detach", "--json"]);
     assert.equal(demo.code, 0, demo.stderr);

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { bestAnswer, bestOfSamples } from "../../shared/evaluation/best-by-claims.ts";
-import { measure } from "../../shared/evaluation/measure.ts";
+import { compare, measure } from "../../shared/evaluation/measure.ts";
 import { type Compared, selectCheckpoint } from "../../shared/evaluation/select.ts";
+import { selectionTests } from "../../shared/evaluation/select-tests.ts";
 import { truncateToMean } from "../../shared/evaluation/truncate.ts";
-import { Selection } from "../../shared/schemas/report.ts";
+import { Selection, SelectionTests } from "../../shared/schemas/report.ts";
 import { answer, OPTIONS, sample, toyBench } from "./fixtures.ts";
 
 test("best-of-N takes the answer with the fewest rejected claims, then the surer one, then the earlier", () => {
@@ -89,7 +90,9 @@ const honest = compared(10, [
 const brief = compared(20, [["cat"], ["cup"]]);
 
 test("the checkpoint with the least hallucination is promoted if it says as much as before", () => {
-  const selection = selectCheckpoint([honest, brief], start, { recall: 0.02, words: 0.05, malformed: 1 });
+  const selection = selectCheckpoint([honest, brief], start, {
+    tolerance: { recall: 0.02, words: 0.05, malformed: 1 },
+  });
   assert.deepEqual(Selection.parse(selection), selection);
   assert.equal(selection.outcome === "selected" && selection.checkpoint, "run-s10");
   assert.match(selection.considered[1]!.reason, /recall 0.5 is below 0.98; words 2 is below 5.7/);
@@ -100,6 +103,41 @@ test("without a start the gate is off; without a passing checkpoint the start st
   const open = selectCheckpoint([honest, brief], undefined);
   assert.equal(open.outcome === "selected" && open.checkpoint, "run-s20");
   assert.deepEqual([selectCheckpoint([brief], start).outcome, selectCheckpoint([], start).outcome], ["kept", "kept"]);
+});
+
+test("a checkpoint that fails the run's gate is refused with the comparison; if all do, the start stays", () => {
+  const rule = { tolerance: { recall: 1, words: 1, malformed: 1 } };
+  const gated = selectCheckpoint([honest, brief], start, { ...rule, gate: "recall >= 0.9" });
+  assert.equal(gated.outcome === "selected" && gated.checkpoint, "run-s10");
+  assert.deepEqual(gated.considered[1]!.reason, "evaluate.gate fails (recall >= 0.9: 0.5, does not hold)");
+  const none = selectCheckpoint([honest, brief], start, { ...rule, gate: "recall > 1" });
+  assert.deepEqual(
+    [none.outcome, none.reason],
+    ["kept", "no checkpoint kept recall, words and form and passed evaluate.gate"],
+  );
+});
+
+test("every checkpoint is tested against the base on the same images, and p is corrected over all of them", () => {
+  const images = (says: readonly (readonly string[])[]) =>
+    says.map((words, at) => sample(`image ${at}`, ["cat", "cup"], [{ says: words }]));
+  const repeat = (words: readonly string[]) => Array.from({ length: 12 }, () => words);
+  const base = images(repeat(["cat", "cup", "dog"]));
+  const tested = [
+    ["cat", "cup"],
+    ["cat", "cup", "hat"],
+  ].map((words, at) => ({
+    checkpoint: `run-s${at}`,
+    comparison: compare(toyBench, { base, aligned: images(repeat(words)) }, OPTIONS),
+  }));
+  const told = selectionTests(tested, 12);
+  assert.deepEqual(SelectionTests.parse(told), told);
+  const [better, same] = told.checkpoints;
+  const least = 2 / (OPTIONS.resamples + 1);
+  assert.equal(told.tests, 6);
+  assert.deepEqual(better!.response_hallucination, { value: -1, ci: [-1, -1], p: least, p_adjusted: 6 * least });
+  assert.deepEqual([better!.recall.value, better!.words.value, same!.response_hallucination.p_adjusted], [0, -2, 1]);
+  assert.match(told.notes.join(" "), /for 6 tests: 3 figures of 2 checkpoints.*The best of 2 checkpoints looks better/);
+  assert.equal(selectionTests(tested.slice(1), 12).notes.length, 1);
 });
 
 test("with nothing to compare by the last checkpoint is taken", () => {

@@ -161,3 +161,10 @@ test("the same report gives the same page, byte for byte", () => {
   const [first, second] = [1, 2].map(() => sha256Hex(reportHtml(fullReport(), examples())));
   assert.equal(first, second);
 });
+
+test("a report of a version without gates and tests is read, and shown without them", () => {
+  const { rounds, ...report } = fullReport();
+  const older = Report.parse({ ...report, rounds: rounds.map(({ gate: _, ...round }) => round) });
+  assert.deepEqual(older, fullReport());
+  assert.doesNotMatch(reportHtml(older, { heldOut: [], pairs: [] }), /Gate on the reported figures|p is corrected/);
+});

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { chatCommand, scoreCommand } from "./ask-commands.ts";
+import { evalCommand } from "./eval-command.ts";
 import { exportCommand, modelsCommand, statusCommand, usageCommand } from "./look-commands.ts";
 import {
   cancelCommand,
@@ -21,6 +22,7 @@ export const REMOTE_COMMANDS: readonly ((remote: Remote) => Command)[] = [
   cancelCommand,
   statusCommand,
   exportCommand,
+  evalCommand,
   scoreCommand,
   chatCommand,
   modelsCommand,

@@ -1,7 +1,7 @@
 /** How each round's training went and which checkpoint it promoted. */
-import type { Considered, Report, RoundReport } from "../../../shared/schemas/report.ts";
+import type { Considered, Report, RoundReport, SelectionTests } from "../../../shared/schemas/report.ts";
 import { type CurveStep, curveChart } from "../charts.ts";
-import { count, DASH, decimal, percent, withInterval } from "../format.ts";
+import { count, DASH, decimal, percent, points, withInterval } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 
 type CurveValue = "loss" | "margin" | "accuracy";
@@ -28,21 +28,38 @@ function trainingRow({ round, training, selection, checkpoint }: RoundReport): M
     <td>${checkpoint?.id ?? DASH}</td><td class="text">${refused ?? selection?.reason ?? DASH}</td></tr>`;
 }
 
-function consideredRow(round: number, considered: Considered, promoted: string | undefined): Markup {
+type Tested = NonNullable<SelectionTests["checkpoints"][number]>;
+
+/** `−12.3 points (p 0.02)`: p corrected over the round's tests. */
+function changeCell(tested: Tested | undefined): Markup {
+  const { value, p_adjusted: p } = tested?.response_hallucination ?? { value: null, p_adjusted: null };
+  if (value === null) return html`<td>${DASH}</td>`;
+  const sure = p === null ? "not tested" : `p ${p < 0.001 ? "< 0.001" : `= ${p.toFixed(3)}`}`;
+  return html`<td>${points(value)}<span class="fine">${sure}</span></td>`;
+}
+
+type Row = { round: number; considered: Considered; promoted: string | undefined; tested: Tested | undefined };
+
+function consideredRow({ round, considered, promoted, tested }: Row): Markup {
   const { checkpoint, passed, reason, response_hallucination, recall, words } = considered;
   const verdict = checkpoint === promoted ? "promoted" : passed ? "passed" : "refused";
   return html`<tr><th scope="row">${round}</th><td class="text">${checkpoint}</td><td>${withInterval(response_hallucination, "percent")}</td>
-    <td>${percent(recall.value)}</td><td>${decimal(words.value)}</td><td class="text">${verdict}: ${reason}</td></tr>`;
+    ${changeCell(tested)}<td>${percent(recall.value)}</td><td>${decimal(words.value)}</td><td class="text">${verdict}: ${reason}</td></tr>`;
 }
 
 function compared(rounds: readonly RoundReport[]): Markup | null {
   const rows = rounds.flatMap(({ round, selection, checkpoint }) =>
-    (selection?.considered ?? []).map((considered) => consideredRow(round, considered, checkpoint?.id)),
+    (selection?.considered ?? []).map((considered) => {
+      const tested = selection?.tests?.checkpoints.find((one) => one.checkpoint === considered.checkpoint);
+      return consideredRow({ round, considered, promoted: checkpoint?.id, tested });
+    }),
   );
   if (rows.length === 0) return null;
+  const notes = new Set(rounds.flatMap(({ selection }) => selection?.tests?.notes ?? []));
   return html`<details class="card" style="margin-top:14px"><summary>Every checkpoint that was compared, on the selection split</summary>
     <div class="scroll"><table><thead><tr><th scope="col">round</th><th scope="col" class="text">checkpoint</th><th scope="col">response hall.</th>
-    <th scope="col">recall</th><th scope="col">words</th><th scope="col" class="text">verdict</th></tr></thead><tbody>${rows}</tbody></table></div></details>`;
+    <th scope="col">against the base</th><th scope="col">recall</th><th scope="col">words</th><th scope="col" class="text">verdict</th></tr></thead><tbody>${rows}</tbody></table></div>
+    ${[...notes].map((note) => html`<p class="note">${note}</p>`)}</details>`;
 }
 
 export function trainingSection({ rounds }: Report): Markup | null {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DRAIN_MS, Drain } from "../../../shared/drain.ts";
 import { WORKER_RETRYABLE } from "../../../shared/schemas/loop.ts";
-import { scenesBench } from "../../embedded/world/bench.ts";
+import { runBench } from "../../evals/run-bench.ts";
 import { WorkerError } from "../../workers/deps.ts";
 import type { WorkerDepsOnGpu } from "../../workers/gpu/deps.ts";
 import type { Cloud } from "./cloud.ts";
@@ -81,7 +81,7 @@ export function workerDeps(
     clock,
     bind: (model, checkpoint) => models.bind(model, checkpoint),
     trainer,
-    bench: () => scenesBench,
+    bench: runBench,
     gpu,
     complete: (token, report) => cloud.orchestrator.complete(token, report),
     emit(event) {
