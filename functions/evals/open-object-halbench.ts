@@ -32,7 +32,7 @@ async function openObjectHalbench(options: BenchOptions, { dataDir }: BenchWorld
   if (data === undefined || coco === undefined) {
     throw new EvaluationError(
       "the questions and COCO's annotations are not part of this program",
-      "give --items obj_halbench_300_with_image.jsonl (or answers that repeat the questions) and --coco with the annotations of COCO 2014",
+      'fetch them with "rlaifv eval fetch object-halbench"; or give --items obj_halbench_300_with_image.jsonl (or answers that repeat the questions) and --coco with the annotations of COCO 2014',
     );
   }
   const vocabulary = synonyms === undefined ? COCO_VOCABULARY : await ownVocabulary(synonyms);

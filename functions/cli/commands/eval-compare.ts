@@ -55,14 +55,19 @@ function compared(compare: () => Comparison): Comparison {
   }
 }
 
-function comparisonText({ items, images, leftOut, figures, notes }: Comparison, infos: readonly FigureInfo[]): string {
+/** A table with a line for each figure. `sides`: what the two are called. */
+export function comparisonText(
+  { items, images, leftOut, figures, notes }: Comparison,
+  infos: readonly FigureInfo[],
+  sides = { a: "A", b: "B" },
+): string {
   const rows = Object.entries(figures).map(([name, { a, b, difference, pAdjusted }]) => {
     const better = infos.find((info) => info.name === name)?.better ?? "neither";
     const range = difference.ci === null ? "" : ` [${difference.ci.map((end) => figure(end)).join(", ")}]`;
     const p = pAdjusted === null ? "–" : pAdjusted < 0.001 ? "< 0.001" : pAdjusted.toFixed(3);
     return [name, figure(a), figure(b), `${figure(difference.value)}${range}`, p, better];
   });
-  const table = [["figure", "A", "B", "B − A [95 % CI]", "p (Holm)", "better is"], ...rows];
+  const table = [["figure", sides.a, sides.b, `${sides.b} − ${sides.a} [95 % CI]`, "p (Holm)", "better is"], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const lines = table.map((row) =>
     row
