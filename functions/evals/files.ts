@@ -54,6 +54,23 @@ function unreadable(error: unknown, path: string): unknown {
 /** Answers in this project's own form: `{"itemId": …, "text": …}` a line; a null text is a missing answer. */
 export const readAnswers = (path: string): Promise<EvaluationAnswer[]> => readJsonLines(path, EvaluationAnswer);
 
+/** Whether the file's first line is an answer in this project's own form. */
+export async function isOwnForm(path: string): Promise<boolean> {
+  const lines = createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Number.POSITIVE_INFINITY });
+  try {
+    for await (const text of lines) {
+      if (text.trim() === "") continue;
+      const value: unknown = JSON.parse(text);
+      return typeof value === "object" && value !== null && "itemId" in value && "text" in value;
+    }
+  } catch {
+    // no JSON Lines, or no file: the bench's own reader says what is wrong
+  } finally {
+    lines.close();
+  }
+  return false;
+}
+
 export const readCalls = (path: string): Promise<JudgeCall[]> => readJsonLines(path, JudgeCall);
 
 /** A finished evaluation. */

@@ -2,11 +2,12 @@
 import { EvaluationRefused } from "../../../shared/evaluation/evaluate.ts";
 import { parseGate } from "../../../shared/evaluation/gate.ts";
 import { ModelRef } from "../../../shared/schemas/config.ts";
-import type { EvaluationMode } from "../../../shared/schemas/evaluation.ts";
+import type { BenchName, EvaluationMode } from "../../../shared/schemas/evaluation.ts";
 import type { BenchOptions, OpenedBench } from "../../evals/bench.ts";
 import { cacheFolder } from "../../evals/fetch/cache.ts";
 import { withFetched } from "../../evals/fetch/defaults.ts";
 import { readCalls, resultBeside } from "../../evals/files.ts";
+import { isHalbenchResult } from "../../evals/object-halbench/load.ts";
 import { BudgetSpent, EvaluationError } from "../../evals/problems.ts";
 import { benchEntry } from "../../evals/registry.ts";
 import type { AnswerSource, EvaluationDeps, JudgeSource } from "../../evals/run.ts";
@@ -55,9 +56,18 @@ export async function openBench(name: string, options: EvalOptions, { local }: E
   const { items, images, references, coco, extraction, extractions, synonyms, seed, count } = options;
   const given: BenchOptions = { data: items, images, references, coco, extraction, extractions, synonyms, seed, count };
   const named = await withFetched(entry.name, given, cacheFolder(options.cache, process.env));
-  // answers in Object HalBench's official layout repeat their questions
-  const repeated = entry.name === "object-halbench" ? options.answers : undefined;
-  return { opened: await entry.open({ ...named, data: named.data ?? repeated }, local), images: named.images };
+  const data = await itemsOf(entry.name, named.data, options);
+  return { opened: await entry.open({ ...named, data }, local), images: named.images };
+}
+
+/** Object HalBench's answers repeat their questions, and a result of RLAIF-V's script has everything in itself. */
+async function itemsOf(
+  bench: BenchName,
+  data: string | undefined,
+  { items, answers }: EvalOptions,
+): Promise<string | undefined> {
+  if (bench !== "object-halbench" || answers === undefined || items !== undefined) return data;
+  return (await isHalbenchResult(answers)) ? answers : (data ?? answers);
 }
 
 /** A misspelt gate is told before anything is paid for; numbers of `extra` are known only afterwards. */
