@@ -32,6 +32,8 @@ export type EvalOptions = {
   answers?: string;
   model?: string;
   modelKeyEnv: string;
+  modelPrice?: string;
+  judgePrice?: string;
   judge?: string;
   judgeKeyEnv: string;
   replies?: string;
@@ -79,18 +81,21 @@ export function checkGateText(gate: string | undefined, { bench }: OpenedBench):
 }
 
 export async function answerSource(options: EvalOptions, { opened, images }: Opened): Promise<AnswerSource> {
-  const { answers, model, modelKeyEnv } = options;
+  const { answers, model, modelKeyEnv, modelPrice } = options;
   if ((answers === undefined) === (model === undefined)) {
     throw new UserError("the answers must come from one place", { fix: "give --answers FILE or --model URL#model" });
   }
-  if (model !== undefined) return { kind: "model", ref: modelRef(model, modelKeyEnv), checkpoint: undefined, images };
+  if (model !== undefined) {
+    const ref = modelRef(model, modelKeyEnv, priceOf(modelPrice, "--model-price"));
+    return { kind: "model", ref, checkpoint: undefined, images };
+  }
   const path = answers as string;
   const told = (await resultBeside(path))?.answers ?? { source: "stored answers", model: null, revision: null };
   return { kind: "stored", answers: await opened.readAnswers(path), told };
 }
 
 export async function judgeSource(
-  { judge, replies, repetitions, temperature, judgeKeyEnv }: EvalOptions,
+  { judge, replies, repetitions, temperature, judgeKeyEnv, judgePrice }: EvalOptions,
   { opened, answers }: { opened: OpenedBench; answers: AnswerSource },
 ): Promise<JudgeSource> {
   if (judge !== undefined && replies !== undefined) {
@@ -103,19 +108,29 @@ export async function judgeSource(
   if (judge === undefined) return { kind: "none" };
   return {
     kind: "model",
-    ref: modelRef(judge, judgeKeyEnv),
+    ref: modelRef(judge, judgeKeyEnv, priceOf(judgePrice, "--judge-price")),
     repetitions,
     temperature: amount(temperature, "--temperature"),
   };
 }
 
-function modelRef(text: string, apiKeyEnv: string): ModelRef {
+function modelRef(text: string, apiKeyEnv: string, price: ModelRef["price"]): ModelRef {
   if (text === "embedded") return ModelRef.parse({ engine: "embedded", model: "embedded/policy" });
   const [, baseUrl, model] = /^(https?:\/\/[^#]+)#(.+)$/.exec(text) ?? [];
-  if (baseUrl !== undefined) return ModelRef.parse({ engine: "openai", baseUrl, model, apiKeyEnv });
+  if (baseUrl !== undefined) return ModelRef.parse({ engine: "openai", baseUrl, model, apiKeyEnv, price });
   throw new UserError(`"${text}" names no model`, {
     fix: 'give "URL#model", e.g. http://127.0.0.1:8000/v1#qwen2.5-vl',
   });
+}
+
+/** `0.25/1.5`: USD per million tokens read and written. Undefined: the model costs nothing, as far as the budget knows. */
+function priceOf(text: string | undefined, option: string): ModelRef["price"] {
+  if (text === undefined) return undefined;
+  const [input = "", output = "", more] = text.split("/");
+  if (more !== undefined || output === "") {
+    throw new UserError(`${option} "${text}" is no price`, { fix: "give USD per million tokens, e.g. 0.25/1.5" });
+  }
+  return { input: amount(input, option), output: amount(output, option) };
 }
 
 export function amount(text: string, option: string): number {
@@ -132,8 +147,13 @@ export async function interruptible<T>(
   const stop = new AbortController();
   const onSignal = () => stop.abort(new Error("stopped by hand"));
   process.once("SIGINT", onSignal);
+  const bind: EvaluationDeps["bind"] = async (ref, checkpoint) => {
+    const free = ref.engine === "openai" && ref.price === undefined;
+    if (free) output.note(`warning: ${ref.model} has no price, so that --budget does not hold it; give it with --model-price or --judge-price`); // biome-ignore format: one sentence
+    return local.models.bind(ref, checkpoint);
+  };
   try {
-    return await work({ ...local, bind: local.models.bind, signal: stop.signal, onProgress: progressOf(output) });
+    return await work({ ...local, bind, signal: stop.signal, onProgress: progressOf(output) });
   } finally {
     process.off("SIGINT", onSignal);
   }
@@ -159,7 +179,7 @@ export function explained(error: unknown): never {
     });
   }
   if (error instanceof BudgetSpent) {
-    const fix = "raise --budget and give the same command again: every reply so far is kept";
+    const fix = "give the same command again, with more --budget: every reply so far is kept";
     throw new UserError(error.message, { fix, exitCode: EXIT.paused });
   }
   throw error;

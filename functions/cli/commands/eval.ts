@@ -33,6 +33,10 @@ export function evalCommand(): Command {
     .option("--round <n>", "with --run: after this round (0: the base; default: the last)", wholeNumber(0))
     .option("--bench <names>", "with --run: benches, separated by commas")
     .option("--no-base", "with --run: do not measure and compare the base model")
+    .option(
+      "--model-price <in/out>",
+      "USD per million tokens, e.g. 0.25/1.5; without it --budget does not hold the model",
+    )
     .option("--items <file>", "the bench's items (scenes: a manifest; default: its own pictures)")
     .option("--references <file>", "refomb: the answers to compare with")
     .option("--coco <dir>", "object-halbench: COCO 2014's instances and captions files; read once into an index")
@@ -48,6 +52,7 @@ export function evalCommand(): Command {
     .option("--images <dir>", "folder of the bench's pictures; needed where a model is asked")
     .option("--judge <URL#model>", "who judges, where the bench needs a judge")
     .option("--judge-key-env <name>", "environment variable with the judge's key", "OPENAI_API_KEY")
+    .option("--judge-price <in/out>", "the same for the judge")
     .option("--replies <file>", "stored judge calls (judge.jsonl): scores without asking anybody")
     .option("--repetitions <n>", "how often every judge call is made", wholeNumber(1), 3)
     .option("--temperature <t>", "of the judge", "0")
