@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { z } from "zod";
 import { EvaluationAnswer, EvaluationResult, ItemScore, JudgeCall } from "../../shared/schemas/evaluation.ts";
 import { EvaluationError } from "./problems.ts";
+import { comparisonHtml, type ShownComparison } from "./report/comparison.ts";
 
 export const RESULT_FILE = "result.json";
 export const ITEMS_FILE = "items.jsonl";
@@ -99,6 +100,12 @@ export async function resultBeside(answersPath: string): Promise<EvaluationResul
   } catch {
     return undefined; // some other tool's result.json
   }
+}
+
+/** The figures, and a page about them. */
+export async function writeComparison(folder: string, shown: ShownComparison): Promise<void> {
+  await writeWhole(join(folder, "comparison.json"), `${JSON.stringify(shown.comparison, null, 2)}\n`);
+  await writeWhole(join(folder, "comparison.html"), comparisonHtml(shown));
 }
 
 /** Whole or not at all. */

@@ -44,7 +44,8 @@ async function openObjectHalbench(options: BenchOptions, { dataDir }: BenchWorld
   const extraction = await extractionOf(options);
   const index = await openCocoIndex(await findCocoFiles(coco), join(resolve(dataDir), "evals", "cache"));
   const { items, unknown } = await halbenchItems(await questionsIn(data), index, vocabulary);
-  const bench = objectHalbench({ extraction, tagger: winkTagger(), vocabulary });
+  const own = synonyms === undefined ? {} : { vocabulary };
+  const bench = objectHalbench({ extraction, tagger: winkTagger(), ...own });
   return {
     bench: bench as OpenedBench["bench"],
     items,
@@ -58,9 +59,9 @@ async function openObjectHalbench(options: BenchOptions, { dataDir }: BenchWorld
 /** Answers, objects and truth lie in the one file: neither COCO nor an extractor is needed. */
 async function openResult(path: string, { synonyms }: BenchOptions): Promise<OpenedBench> {
   const { items, extraction } = await readHalbenchResult(path);
-  const vocabulary = synonyms === undefined ? COCO_VOCABULARY : await ownVocabulary(synonyms);
+  const own = synonyms === undefined ? {} : { vocabulary: await ownVocabulary(synonyms) };
   return {
-    bench: objectHalbench({ extraction, tagger: winkTagger(), vocabulary }) as OpenedBench["bench"],
+    bench: objectHalbench({ extraction, tagger: winkTagger(), ...own }) as OpenedBench["bench"],
     items,
     settings: { extraction: "stored, by RLAIF-V", synonyms: synonyms === undefined ? "own" : "given" },
     notes: ["Objects and what is in the pictures are those that RLAIF-V's script stored."],

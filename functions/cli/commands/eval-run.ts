@@ -4,7 +4,7 @@ import { type Comparison, compareEvaluations } from "../../../shared/evaluation/
 import { checkGate, type GateOutcome } from "../../../shared/evaluation/gate.ts";
 import type { BenchName, EvaluationResult } from "../../../shared/schemas/evaluation.ts";
 import type { OpenedBench } from "../../evals/bench.ts";
-import { REPORT_HTML, writeWhole } from "../../evals/files.ts";
+import { REPORT_HTML, writeComparison } from "../../evals/files.ts";
 import { askingRound, ownAnswers, type RoundModel, roundFolder, roundModel } from "../../evals/of-run.ts";
 import { benchEntry } from "../../evals/registry.ts";
 import { type AnswerSource, type RanEvaluation, runEvaluation, writeEvaluation } from "../../evals/run.ts";
@@ -106,7 +106,7 @@ async function evaluateBench(
   if (model.round === 0 || !options.base) return told;
   const base = { ...subject, model: { ...model, round: 0, checkpoint: undefined } };
   const ofBase = await evaluateRound(bench, { ...base, ...(await openedFor(bench, base, world)) }, world);
-  return { ...told, comparison: await compared(ofBase, evaluated, options.seed) };
+  return { ...told, comparison: await compared(ofBase, evaluated, { bench, round: model.round, seed: options.seed }) };
 }
 
 async function evaluateRound(bench: BenchName, subject: Subject & Opened, world: EvalWorld): Promise<Evaluated> {
@@ -131,11 +131,16 @@ async function openedFor(bench: BenchName, { model, options }: Subject, world: E
 }
 
 /** Items that one of the two lacks are left out, and told. */
-async function compared(base: Evaluated, round: Evaluated, seed: number): Promise<Comparison> {
-  const comparison = compareEvaluations(base.ran.scores, round.ran.scores, {
+async function compared(
+  base: Evaluated,
+  after: Evaluated,
+  { bench, round, seed }: { bench: BenchName; round: number; seed: number },
+): Promise<Comparison> {
+  const comparison = compareEvaluations(base.ran.scores, after.ran.scores, {
     ...{ confidence: 0.95, resamples: 2000, seed, commonOnly: true },
   });
-  await writeWhole(join(round.folder, "comparison.json"), `${JSON.stringify(comparison, null, 2)}\n`);
+  const { infos } = after.ran.result;
+  await writeComparison(after.folder, { bench, infos, a: "base", b: `round ${round}`, comparison });
   return comparison;
 }
 
