@@ -37,7 +37,7 @@ test("both pages open without a complaint, fit a desk and a phone, and draw thei
     for (const width of [1200, 390]) {
       const { page, complaints } = await openPage(browser, url, { width });
       assert.deepEqual(complaints, [], url);
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${url} at ${width}`);
+      assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= width, `${url} at ${width}`);
       const box = await page.locator("figure.forest svg").boundingBox();
       assert.ok(box !== null && box.width > 200 && box.width <= 600, JSON.stringify(box));
       await page.close();

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import type { RequestListener } from "node:http";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { systemClock } from "../../../functions/adapters/clock.ts";
 import { FetchError } from "../../../functions/evals/fetch/check.ts";
 import { type DownloadDeps, download, type Wanted } from "../../../functions/evals/fetch/download.ts";
 import { httpsServer, localRules, type TestServer } from "../../intake/hostile/servers.ts";
@@ -14,24 +15,36 @@ const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
 
 type Asked = { range: string | undefined; ifRange: string | undefined };
 
-/** A server that knows ranges and breaks the connection after `cut` bytes of its first answers. */
-function rangeServer(asked: Asked[], { cuts = 0, etag = '"v1"', ranges = true } = {}): RequestListener {
+/** A server that knows ranges, and breaks its first connections once 12,000 bytes of each lie on the client's disk. */
+function rangeServer(asked: Asked[], { cuts = 0, etag = '"v1"', ranges = true, part = "" } = {}): RequestListener {
   let left = cuts;
-  return ({ headers }, reply) => {
+  return async ({ headers }, reply) => {
     asked.push({ range: headers.range, ifRange: headers["if-range"] as string | undefined });
-    const valid = headers["if-range"] === undefined || headers["if-range"] === etag;
-    const start = ranges && valid ? Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0) : 0;
+    const start = ranges ? startOf(headers, etag) : 0;
     const body = CONTENT.subarray(start);
     const range = { "content-range": `bytes ${start}-${CONTENT.length - 1}/${CONTENT.length}` };
     reply.writeHead(start > 0 ? 206 : 200, { etag, "content-length": body.length, ...(start > 0 ? range : {}) });
     if (left-- <= 0) return void reply.end(body);
-    reply.write(body.subarray(0, 12_000), () => setTimeout(() => reply.destroy(), 20));
+    reply.write(body.subarray(0, 12_000));
+    await grownTo(part, start + 12_000);
+    reply.destroy();
   };
 }
 
-async function opened(t: TestContext, answer: RequestListener) {
-  const server = await httpsServer(t, answer);
+function startOf({ range = "", "if-range": ifRange = undefined }: IncomingHttpHeaders, etag: string): number {
+  return ifRange === undefined || ifRange === etag ? Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0) : 0;
+}
+
+async function grownTo(path: string, bytes: number): Promise<void> {
+  while ((await sizeOf(path)) < bytes) await systemClock.sleep(5);
+}
+
+const sizeOf = (path: string) => stat(path).then(({ size }) => size, () => 0); // biome-ignore format: one thought
+
+async function opened(t: TestContext, answerFor: RequestListener | ((part: string) => RequestListener)) {
   const path = join(await temporaryFolder(t), "deep", "file.bin");
+  const answer = answerFor.length === 1 ? (answerFor as (part: string) => RequestListener)(`${path}.part`) : answerFor;
+  const server = await httpsServer(t, answer as RequestListener);
   const wanted: Wanted = { url: server.url("/file.bin"), path, sha256: SHA256, servers: [] };
   return { server, path, wanted, deps: depsOf(server) };
 }
@@ -51,7 +64,7 @@ async function problemOf(work: Promise<unknown>): Promise<FetchError> {
 
 test("a connection that breaks twice is taken up again where it broke, and the whole file is checked", async (t) => {
   const asked: Asked[] = [];
-  const { path, wanted, deps } = await opened(t, rangeServer(asked, { cuts: 2 }));
+  const { path, wanted, deps } = await opened(t, (part) => rangeServer(asked, { cuts: 2, part }));
   assert.deepEqual(await download(wanted, deps), { sha256: SHA256, bytes: CONTENT.length });
   assert.deepEqual(await readFile(path), CONTENT);
   assert.deepEqual(asked, [
@@ -64,7 +77,7 @@ test("a connection that breaks twice is taken up again where it broke, and the w
 
 test("a server without ranges is asked for everything again", async (t) => {
   const asked: Asked[] = [];
-  const { path, wanted, deps } = await opened(t, rangeServer(asked, { cuts: 1, ranges: false }));
+  const { path, wanted, deps } = await opened(t, (part) => rangeServer(asked, { cuts: 1, ranges: false, part }));
   await download(wanted, deps);
   assert.deepEqual(await readFile(path), CONTENT);
   assert.equal(asked.length, 2);
@@ -139,8 +152,8 @@ test("a server that falls silent is left after a while, with what came so far", 
   const { path, wanted, deps } = await opened(t, (_request, reply) => {
     reply.writeHead(200, { "content-length": CONTENT.length, etag: '"v1"' }).write(CONTENT.subarray(0, 100));
   });
-  const problem = await problemOf(download(wanted, { ...deps, stallMs: 30 }));
-  assert.match(problem.message, /could not be fetched: .*(nothing for 30 ms|broke off|abort)/);
+  const problem = await problemOf(download(wanted, { ...deps, stallMs: 200 }));
+  assert.match(problem.message, /could not be fetched: .*(nothing for 200 ms|broke off|abort)/);
   assert.equal((await readFile(`${path}.part`)).length, 100);
 });
 
@@ -152,7 +165,6 @@ test("without a network the problem says so, and nothing is tried five times", a
 });
 
 async function writeFileIn(path: string, content: string | Uint8Array): Promise<void> {
-  const { mkdir } = await import("node:fs/promises");
   await mkdir(join(path, ".."), { recursive: true });
   await writeFile(path, content);
 }
