@@ -64,7 +64,7 @@ async function problemOf(work: Promise<unknown>): Promise<FetchError> {
 
 test("a connection that breaks twice is taken up again where it broke, and the whole file is checked", async (t) => {
   const asked: Asked[] = [];
-  const { path, wanted, deps } = await opened(t, (part) => rangeServer(asked, { cuts: 2, part }));
+  const { path, wanted, deps } = await opened(t, (part: string) => rangeServer(asked, { cuts: 2, part }));
   assert.deepEqual(await download(wanted, deps), { sha256: SHA256, bytes: CONTENT.length });
   assert.deepEqual(await readFile(path), CONTENT);
   assert.deepEqual(asked, [
@@ -77,7 +77,9 @@ test("a connection that breaks twice is taken up again where it broke, and the w
 
 test("a server without ranges is asked for everything again", async (t) => {
   const asked: Asked[] = [];
-  const { path, wanted, deps } = await opened(t, (part) => rangeServer(asked, { cuts: 1, ranges: false, part }));
+  const { path, wanted, deps } = await opened(t, (part: string) =>
+    rangeServer(asked, { cuts: 1, ranges: false, part }),
+  );
   await download(wanted, deps);
   assert.deepEqual(await readFile(path), CONTENT);
   assert.equal(asked.length, 2);
