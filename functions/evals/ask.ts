@@ -9,8 +9,9 @@ import type { EvaluationAnswer, EvaluationMode, JudgeCall } from "../../shared/s
 import { firstChoice } from "../../shared/stages/replies.ts";
 import { yesNoMass } from "../../shared/stages/verdict.ts";
 import type { EvaluationMeter } from "./money.ts";
+import { BudgetSpent } from "./problems.ts";
 
-/** Money is reserved for so many requests at once. Our choice: enough for 32 connections, little to lose. */
+/** Money is reserved for so many requests at once, or fewer where they have no room. Our choice: enough for 32 connections, little to lose. */
 const GROUP = 128;
 
 export type AskDeps = {
@@ -28,21 +29,32 @@ async function repliesTo(
   { replies: cache, signal, meter, onProgress }: AskDeps,
 ): Promise<Map<string, ChatReply>> {
   const all = new Map<string, ChatReply>();
-  let done = 0;
+  let [done, size] = [0, GROUP];
   const onReplies = (count: number) => {
     done += count;
     onProgress(done, requests.length, what);
   };
   try {
-    for (let first = 0; first < requests.length; first += GROUP) {
-      const group = requests.slice(first, first + GROUP);
-      const { replies } = await answer(group, { models: () => model, cache, signal, onReplies, meter });
-      for (const [id, reply] of replies) all.set(id, reply);
+    for (let first = 0; first < requests.length; ) {
+      done = first;
+      const group = requests.slice(first, first + size);
+      const deps = { models: () => model, cache, signal, onReplies, meter };
+      const answered = await answer(group, deps).catch((error: unknown) => fewer(error, group.length));
+      if ("replies" in answered) {
+        for (const [id, reply] of answered.replies) all.set(id, reply);
+        first += group.length;
+      } else size = answered.size;
     }
   } finally {
     await meter.end();
   }
   return all;
+}
+
+/** What has no room in the budget together may have it in part. */
+function fewer(error: unknown, size: number): { size: number } {
+  if (error instanceof BudgetSpent && size > 1) return { size: Math.ceil(size / 2) };
+  throw error;
 }
 
 /** The model's answers, in the order of the items; one that never came is missing. */

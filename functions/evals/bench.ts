@@ -32,7 +32,11 @@ export type OpenedBench = {
   notes: readonly string[];
   /** Reads this project's form and the original's layouts. */
   readAnswers(path: string): Promise<EvaluationAnswer[]>;
-  /** The same for judge calls about these answers; where this is not there, only this project's form is read. */
+  /**
+   * The bytes of an item's picture where it is not simply the file of its name in `folder`; undefined: look for that file.
+   */
+  picture?(item: EvaluationItem, folder: string | undefined): Promise<Uint8Array | undefined>;
+  /** Reads judge calls about these answers, in both forms; where this is not there, only this project's form is read. */
   readReplies?(path: string, answers: readonly EvaluationAnswer[]): Promise<JudgeCall[]>;
 };
 

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { z } from "zod";
 import { EvaluationAnswer, EvaluationResult, ItemScore, JudgeCall } from "../../shared/schemas/evaluation.ts";
 import { EvaluationError } from "./problems.ts";
+import { comparisonHtml, type ShownComparison } from "./report/comparison.ts";
 
 export const RESULT_FILE = "result.json";
 export const ITEMS_FILE = "items.jsonl";
@@ -54,6 +55,23 @@ function unreadable(error: unknown, path: string): unknown {
 /** Answers in this project's own form: `{"itemId": …, "text": …}` a line; a null text is a missing answer. */
 export const readAnswers = (path: string): Promise<EvaluationAnswer[]> => readJsonLines(path, EvaluationAnswer);
 
+/** Whether the file's first line is an answer in this project's own form. */
+export async function isOwnForm(path: string): Promise<boolean> {
+  const lines = createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Number.POSITIVE_INFINITY });
+  try {
+    for await (const text of lines) {
+      if (text.trim() === "") continue;
+      const value: unknown = JSON.parse(text);
+      return typeof value === "object" && value !== null && "itemId" in value && "text" in value;
+    }
+  } catch {
+    // no JSON Lines, or no file: the bench's own reader says what is wrong
+  } finally {
+    lines.close();
+  }
+  return false;
+}
+
 export const readCalls = (path: string): Promise<JudgeCall[]> => readJsonLines(path, JudgeCall);
 
 /** A finished evaluation. */
@@ -82,6 +100,12 @@ export async function resultBeside(answersPath: string): Promise<EvaluationResul
   } catch {
     return undefined; // some other tool's result.json
   }
+}
+
+/** The figures, and a page about them. */
+export async function writeComparison(folder: string, shown: ShownComparison): Promise<void> {
+  await writeWhole(join(folder, "comparison.json"), `${JSON.stringify(shown.comparison, null, 2)}\n`);
+  await writeWhole(join(folder, "comparison.html"), comparisonHtml(shown));
 }
 
 /** Whole or not at all. */

@@ -15,7 +15,7 @@ async function openAmber({ data }: BenchOptions): Promise<OpenedBench> {
   if (data === undefined) {
     throw new EvaluationError(
       "AMBER's files are not part of this program",
-      "get them from github.com/junyangwang0410/AMBER and give --items data/query/query_all.json",
+      'fetch them with "rlaifv eval fetch amber", or give --items data/query/query_all.json of github.com/junyangwang0410/AMBER',
     );
   }
   const folder = dirname(dirname(data));

@@ -13,7 +13,7 @@ async function openPope({ data }: BenchOptions): Promise<OpenedBench> {
   if (data === undefined) {
     throw new EvaluationError(
       "POPE's questions are not part of this program",
-      "get them from github.com/AoiDragon/POPE and give --items output/coco/coco_pope_random.json",
+      'fetch them with "rlaifv eval fetch pope", or give --items output/coco/coco_pope_random.json of github.com/AoiDragon/POPE',
     );
   }
   const items = await loadPope(data);

@@ -126,8 +126,8 @@ async function answersOf(
     return { answers: [...answers.answers], told: answers.told, warnings: [], spentUsd: 0 };
   const { ref, checkpoint, images } = answers;
   const bound = await deps.bind(ref, checkpoint);
-  const items = await keepImages({ items: opened.items, folder: images }, deps.blobs);
-  if (opened.bench.ask(items[0]!).logprobs === true && !bound.info.logprobs) {
+  const items = await keepImages({ opened, folder: images }, deps.blobs);
+  if (items.some((item) => opened.bench.ask(item).logprobs === true) && !bound.info.logprobs) {
     throw new EvaluationError(
       `${bound.info.name} returns no logprobs for ${ref.model}, and this bench reads yes and no from them`,
       "use a server that gives logprobs (vLLM does), or stored answers with --answers",

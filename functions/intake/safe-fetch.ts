@@ -199,6 +199,30 @@ export async function safePost(url: string, options: PostOptions): Promise<{ sta
   return { status: reply.statusCode ?? 0 };
 }
 
+export type OpenOptions = WebRules & {
+  headers: Readonly<Record<string, string>>;
+  /** Sees where a redirect leads, and throws where it must not be followed. */
+  onRedirect: (to: URL) => void;
+};
+
+/**
+ * Opens a large file: the reply with its head read and its body not, whatever its status. Whoever gets it reads it to its end
+ * or destroys it. Throws a WebError with codes `file_url.…`, what `onRedirect` throws, or the reason of `options.signal`.
+ */
+export async function safeOpen(url: string, options: OpenOptions): Promise<{ reply: IncomingMessage; url: string }> {
+  const call = begin("file_url", url, options);
+  let next = checkUrl(url, { ...options, field: call.field });
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
+    const headers = { accept: "*/*", "accept-encoding": "identity", ...options.headers };
+    const reply = await exchange(next, { method: "GET", headers }, call);
+    if (!isRedirect(reply)) return { reply, url: next.href };
+    reply.destroy();
+    next = checkUrl(reply.headers.location!, { ...call.rules, field: call.field }, next);
+    options.onRedirect(next);
+  }
+  throw failure(call, "too_many_redirects", `more than ${MAX_REDIRECTS} redirects`);
+}
+
 /** Whether a webhook could be posted to this URL now; nothing is connected. Throws a WebError that says why not. */
 export async function checkWebhookUrl(url: string, rules: WebRules): Promise<void> {
   const call = begin("webhook_url", url, rules);

@@ -1,7 +1,7 @@
 import { shorten } from "./bad-row.ts";
 
-/** What a URL of a stranger is for: the first part of every code. */
-export type UrlField = "image_url" | "webhook_url";
+/** What a URL is for: the first part of every code. The first two are named by strangers, the last leads to a benchmark's file. */
+export type UrlField = "image_url" | "webhook_url" | "file_url";
 
 export type WebProblem =
   | "malformed"

@@ -97,6 +97,24 @@ export type ForestRow = { label: string; value: number; low: number; high: numbe
 
 /** Figures of several models below each other, as points with their intervals; each name stands above its point. */
 export function forestChart(label: string, rows: readonly ForestRow[]): Markup {
+  return forest(label, rows, {
+    domain: [0, above(rows.map(({ high }) => 100 * high))],
+    told: (value) => value.toFixed(1),
+  });
+}
+
+/** The same for differences of shares: the axis holds 0, which a rule marks, and gains have a plus. */
+export function differenceChart(label: string, rows: readonly ForestRow[]): Markup {
+  const [low, high] = [Math.min(0, ...rows.map((row) => row.low)), Math.max(0, ...rows.map((row) => row.high))];
+  const room = 5 * (high - low) || 1; // of the axis, in percent: our choice
+  const told = (value: number) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)}`;
+  return forest(label, rows, { domain: [100 * low - room, 100 * high + room], told });
+}
+
+type Axis = { domain: [number, number]; told: (value: number) => string };
+
+function forest(label: string, rows: readonly ForestRow[], { domain, told }: Axis): Markup {
+  const [start] = domain;
   const data = rows.map((row) => ({ ...row, value: 100 * row.value, low: 100 * row.low, high: 100 * row.high }));
   const color = (row: ForestRow) => (row.emphasis ? ACCENT : MUTED);
   const bar = { strokeWidth: 6, strokeOpacity: 0.3, strokeLinecap: "round" } as const;
@@ -107,13 +125,22 @@ export function forestChart(label: string, rows: readonly ForestRow[]): Markup {
     marginLeft: 6,
     marginRight: 44,
     marginTop: 6,
-    x: { domain: [0, above(data.map(({ high }) => high))], grid: true, ticks: 6, label: null },
+    x: { domain, grid: true, ticks: 6, label: null },
     y: { domain: rows.map((row) => row.label), axis: null },
     marks: [
-      Plot.text(data, { y: "label", x: 0, text: "label", dy: -13, textAnchor: "start", fill: color, fontSize: 12.5 }),
+      ...(start < 0 ? [Plot.ruleX([0], { stroke: MUTED, strokeOpacity: 0.7 })] : []),
+      Plot.text(data, {
+        y: "label",
+        x: start,
+        text: "label",
+        dy: -13,
+        textAnchor: "start",
+        fill: color,
+        fontSize: 12.5,
+      }),
       Plot.ruleY(data, { y: "label", x1: "low", x2: "high", stroke: color, dy: 5, ...bar }),
       Plot.dot(data, { y: "label", x: "value", fill: color, r: 5.5, dy: 5, symbol: shapeOf }),
-      Plot.text(data, { y: "label", x: "high", text: ({ value }: ForestRow) => value.toFixed(1), dy: 5, ...beside }),
+      Plot.text(data, { y: "label", x: "high", text: ({ value }: ForestRow) => told(value), dy: 5, ...beside }),
     ],
   });
 }

@@ -1,13 +1,14 @@
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { type Comparison, ComparisonRefused, compareEvaluations } from "../../../shared/evaluation/compare.ts";
 import type { FigureInfo } from "../../../shared/schemas/evaluation.ts";
-import { readResultFolder } from "../../evals/files.ts";
+import { type ResultFolder, readResultFolder, writeComparison } from "../../evals/files.ts";
 import { EvaluationError } from "../../evals/problems.ts";
 import { EXIT, UserError } from "../errors.ts";
 import { openOutput } from "../output.ts";
 import { wholeNumber, withCommonOptions } from "./shared.ts";
 
-type CompareOptions = { figures?: string[]; commonOnly?: boolean; seed: number; json?: boolean };
+type CompareOptions = { out?: string; figures?: string[]; commonOnly?: boolean; seed: number; json?: boolean };
 
 export function compareCommand(): Command {
   const command = new Command("compare")
@@ -18,6 +19,7 @@ export function compareCommand(): Command {
     )
     .option("--figures <names...>", "only these; every further figure costs power")
     .option("--common-only", "compare the items that both have an answer to")
+    .option("--out <dir>", "folder for comparison.json and comparison.html")
     .option("--seed <n>", "of the bootstrap", wholeNumber(0), 1);
   return withCommonOptions(command).action(async (a: string, b: string) => {
     const options: CompareOptions = command.optsWithGlobals(); // eval takes the options that both know
@@ -34,8 +36,20 @@ export function compareCommand(): Command {
         ...(options.figures === undefined ? {} : { figures: options.figures }),
       }),
     );
+    if (options.out !== undefined) {
+      const { bench, infos } = first.result;
+      await writeComparison(resolve(options.out), { bench, infos, comparison, ...namesOf([a, first], [b, second]) });
+    }
     openOutput(options).result(comparison, comparisonText(comparison, first.result.infos));
   });
+}
+
+type Side = [folder: string, opened: ResultFolder];
+
+/** The models' names where they tell the two apart, else the folders'. */
+function namesOf([a, first]: Side, [b, second]: Side): { a: string; b: string } {
+  const [one, other] = [first.result.answers.model, second.result.answers.model];
+  return one === null || other === null || one === other ? { a, b } : { a: one, b: other };
 }
 
 const opened = (folder: string) =>
@@ -55,14 +69,19 @@ function compared(compare: () => Comparison): Comparison {
   }
 }
 
-function comparisonText({ items, images, leftOut, figures, notes }: Comparison, infos: readonly FigureInfo[]): string {
+/** A table with a line for each figure. `sides`: what the two are called. */
+export function comparisonText(
+  { items, images, leftOut, figures, notes }: Comparison,
+  infos: readonly FigureInfo[],
+  sides = { a: "A", b: "B" },
+): string {
   const rows = Object.entries(figures).map(([name, { a, b, difference, pAdjusted }]) => {
     const better = infos.find((info) => info.name === name)?.better ?? "neither";
     const range = difference.ci === null ? "" : ` [${difference.ci.map((end) => figure(end)).join(", ")}]`;
     const p = pAdjusted === null ? "–" : pAdjusted < 0.001 ? "< 0.001" : pAdjusted.toFixed(3);
     return [name, figure(a), figure(b), `${figure(difference.value)}${range}`, p, better];
   });
-  const table = [["figure", "A", "B", "B − A [95 % CI]", "p (Holm)", "better is"], ...rows];
+  const table = [["figure", sides.a, sides.b, `${sides.b} − ${sides.a} [95 % CI]`, "p (Holm)", "better is"], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const lines = table.map((row) =>
     row

@@ -9,7 +9,10 @@ export const mmhalEntry: BenchEntry = {
   summary: "MMHal-Bench, 96 questions rated 0..6 by a judge (--items: mmhal-bench_answer_template.json)",
   async open({ data }): Promise<OpenedBench> {
     if (data === undefined) {
-      throw new EvaluationError("mmhal needs its items", "give mmhal-bench_answer_template.json with --items FILE");
+      throw new EvaluationError(
+        "mmhal needs its items",
+        'fetch them with "rlaifv eval fetch mmhal", or give mmhal-bench_answer_template.json with --items FILE',
+      );
     }
     const items: MmhalItem[] = await loadMmhal(data);
     return {

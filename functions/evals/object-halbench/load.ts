@@ -33,6 +33,8 @@ const AnswerRow = z
 
 const QuestionRow = z.looseObject({ image_id: ImageId, question: z.string(), image: z.string().optional() });
 
+const PictureRow = QuestionRow.pick({ image_id: true, image: true }).loose();
+
 /** One picture's question; `itemId` is COCO's number. */
 export type Question = { itemId: string; imageId: number; image: string; question: string };
 
@@ -111,6 +113,15 @@ function imageBytes(base64: string, where: string): Uint8Array {
   throw new EvaluationError(`${where}: image: it is no base64`, "take the official file unchanged");
 }
 
+/** The pictures that stand in a question file, by item; none where it has none. */
+export async function readHalbenchPictures(path: string): Promise<Map<string, Uint8Array>> {
+  const pictures = new Map<string, Uint8Array>();
+  for (const { image_id, image } of await readJsonLines(path, PictureRow)) {
+    if (image !== undefined) pictures.set(String(image_id), imageBytes(image, `${path}, image_id ${image_id}`));
+  }
+  return pictures;
+}
+
 /** Items with what is in their pictures; images that COCO 2014 does not have are told and left out. */
 export async function halbenchItems(
   questions: readonly Question[],
@@ -139,6 +150,15 @@ const ResultFile = z.looseObject({
     }),
   ),
 });
+
+/** Whether this is a result of RLAIF-V's script, and not answers or questions. */
+export async function isHalbenchResult(path: string): Promise<boolean> {
+  try {
+    return z.looseObject({ sentences: z.array(z.unknown()) }).safeParse(await jsonOf(path)).success;
+  } catch {
+    return false; // JSON Lines, or no file: others say what is wrong
+  }
+}
 
 type Stored = Extract<Extraction, { by: "stored" }>;
 

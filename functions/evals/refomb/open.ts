@@ -24,7 +24,10 @@ export const refombEntry: BenchEntry = {
   summary: "answers against a reference model's, compared by a judge (--items: RefoMB_dev.jsonl, and --references)",
   async open({ data, references }): Promise<OpenedBench> {
     if (data === undefined)
-      throw new EvaluationError("refomb needs its items", "give RefoMB_dev.jsonl with --items FILE");
+      throw new EvaluationError(
+        "refomb needs its items",
+        'fetch them with "rlaifv eval fetch refomb", or give RefoMB_dev.jsonl with --items FILE',
+      );
     const items = await loadRefomb({ questions: data, references });
     const bare = items.filter(({ reference }) => reference === null).length;
     return {

@@ -41,11 +41,12 @@ const NOT_MEASURED: Estimate = { value: null, ci: null, n: 0 };
 export const extraRows = ({ extra }: EvaluationResult): string[][] =>
   Object.entries(extra).map(([name, value]) => [spaced(name), decimal(value, 4)]);
 
-export type WorstItem = { score: ItemScore; question: string; answer: string; loss: string };
+/** `madeUp`: objects that the answer names and the picture lacks, where the bench tells them. */
+export type WorstItem = { score: ItemScore; question: string; answer: string; loss: string; madeUp: string[] };
 
 const SHOWN_ITEMS = 12; // our choice: a screen or two
 
-/** The items that stand worst in the bench's first figure with a direction. */
+/** The items that lose most in the bench's first figure with a direction; none that lose nothing. */
 export function worstItems({ result, scores, answers, items }: ShownEvaluation): WorstItem[] {
   const leading = result.infos.find(({ better }) => better !== "neither");
   if (leading === undefined) return [];
@@ -59,7 +60,7 @@ export function worstItems({ result, scores, answers, items }: ShownEvaluation):
   return scores
     .flatMap((score) => {
       const value = valueOfItem(score);
-      return value === null ? [] : [{ score, value }];
+      return value === null || isBest(leading, value) ? [] : [{ score, value }];
     })
     .sort((a, b) => sign * (a.value - b.value) || (a.score.itemId < b.score.itemId ? -1 : 1))
     .slice(0, SHOWN_ITEMS)
@@ -68,7 +69,30 @@ export function worstItems({ result, scores, answers, items }: ShownEvaluation):
       question: questionOf.get(score.itemId) ?? "",
       answer: answerOf.get(score.itemId) ?? "",
       loss: `${spaced(leading.name)} ${inUnit(value, unitOf(leading))}`,
+      madeUp: madeUpIn(score.detail),
     }));
+}
+
+const isBest = ({ better, kind }: FigureInfo, value: number) =>
+  better === "lower" ? value === 0 : kind === "share" && value === 1;
+
+/** `hallucinated` of the answer, or of its readings; as words or as mentions. */
+function madeUpIn(detail: ItemScore["detail"]): string[] {
+  const readings = Array.isArray(detail["readings"]) ? (detail["readings"] as Record<string, unknown>[]) : [detail];
+  const found = readings.flatMap((reading) => {
+    const list = reading["hallucinated"];
+    return Array.isArray(list) ? (list as (string | { word: string })[]) : [];
+  });
+  return [...new Set(found.map((one) => (typeof one === "string" ? one : one.word)))];
+}
+
+/** The sentence under the title. */
+export function leadText({ items, missing, judge, infos, figures }: EvaluationResult): string {
+  const answered = missing === 0 ? "all answered" : `${count(missing)} without a usable answer, which are in no figure`;
+  const judged = judge === null ? "no judge" : `judged by ${judge.model}, ${judge.repetitions} times each`;
+  const leading = infos.find(({ better }) => better !== "neither");
+  const first = leading === undefined ? [] : [`${spaced(leading.name)} ${withInterval(figures[leading.name]!, unitOf(leading))}`]; // biome-ignore format: one thought
+  return [...first, `${count(items)} items, ${answered}`, judged].join("; ");
 }
 
 /** Who answered, who judged, how it can be checked. */

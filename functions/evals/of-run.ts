@@ -1,0 +1,98 @@
+/** What a run's round promoted, as an evaluation needs it: who answers, and the answers that the run stored itself. */
+import { join, resolve } from "node:path";
+import { readLines } from "../../shared/jsonl.ts";
+import { samplesKey, selectionKey } from "../../shared/keys.ts";
+import type { BlobStore } from "../../shared/ports/blob-store.ts";
+import type { StateStore } from "../../shared/ports/state-store.ts";
+import type { RunConfig } from "../../shared/schemas/config.ts";
+import type { BenchName, EvaluationAnswer } from "../../shared/schemas/evaluation.ts";
+import { RoundSelection } from "../../shared/schemas/rounds.ts";
+import type { Checkpoint, RunRow } from "../../shared/schemas/rows.ts";
+import { type Scored, Submitted } from "../../shared/schemas/sample.ts";
+import { promotedUpTo, readConfig, readJson, readScored } from "../workers/files.ts";
+import type { OpenedBench } from "./bench.ts";
+import { openedScenes, sceneItem } from "./open-scenes.ts";
+import { EvaluationError } from "./problems.ts";
+import type { AnswerSource } from "./run.ts";
+
+export type RoundModel = {
+  runId: string;
+  /** 0 is the base model. */
+  round: number;
+  config: RunConfig;
+  /** Undefined: up to this round the base model was not replaced. */
+  checkpoint: Checkpoint | undefined;
+};
+
+type World = { store: Pick<StateStore, "shards">; blobs: Pick<BlobStore, "read" | "stream"> };
+
+/**
+ * The model after a round; without a number, after the last round that chose one.
+ * @throws EvaluationError for a round that has not ended
+ */
+export async function roundModel(
+  { runId }: Pick<RunRow, "runId">,
+  round: number | undefined,
+  { blobs }: Pick<World, "blobs">,
+): Promise<RoundModel> {
+  const config = await readConfig(blobs, runId);
+  const last = await lastRound(runId, config, blobs);
+  const asked = round ?? last;
+  if (asked > last) {
+    throw new EvaluationError(
+      `round ${asked} of run ${runId} has not chosen a checkpoint; ${last === 0 ? "none has so far" : `the last that has is ${last}`}`,
+      `give --round 0 (the base) to ${last}, or wait`,
+    );
+  }
+  return { runId, round: asked, config, checkpoint: await promotedUpTo(blobs, runId, asked) };
+}
+
+async function lastRound(runId: string, { rounds }: RunConfig, blobs: World["blobs"]): Promise<number> {
+  for (let round = rounds; round >= 1; round--) {
+    if ((await readJson(blobs, selectionKey(runId, round), RoundSelection)) !== undefined) return round;
+  }
+  return 0;
+}
+
+/** `runs/<id>/evaluations/<round>/<bench>` below the data folder. */
+export const roundFolder = (dataDir: string, { runId, round }: RoundModel, bench: BenchName): string =>
+  join(resolve(dataDir), "runs", runId, "evaluations", String(round), bench);
+
+/** The model itself, through its run's engine. */
+export const askingRound = ({ config, checkpoint }: RoundModel, images: string | undefined): AnswerSource => ({
+  kind: "model",
+  ref: config.policy,
+  checkpoint,
+  images,
+});
+
+export type OwnAnswers = { opened: OpenedBench; answers: AnswerSource };
+
+/**
+ * The answers the run gave on its own reported split, each greedily decoded: nobody is asked again. Undefined where the
+ * run's bench is another one, or the round was not measured. A sample that was parked is missing.
+ */
+export async function ownAnswers(bench: BenchName, model: RoundModel, world: World): Promise<OwnAnswers | undefined> {
+  const { runId, round, config, checkpoint } = model;
+  if (config.evaluate?.bench !== bench || bench !== "scenes") return undefined;
+  const scored = await readScored(world as Parameters<typeof readScored>[0], runId, `${round}.greedy`);
+  if (scored.length === 0) return undefined;
+  const items = [];
+  for await (const record of readLines(world.blobs, samplesKey(runId, "evaluation"))) {
+    items.push(sceneItem(Submitted.parse(record)));
+  }
+  const told = {
+    source: `stored answers of run ${runId}, round ${round}, greedy`,
+    model: checkpoint?.id ?? config.policy.model,
+    revision: checkpoint?.sha256 ?? null,
+  };
+  return {
+    opened: openedScenes(items, { settings: {}, notes: [] }),
+    answers: { kind: "stored", answers: scored.map(answerOf), told },
+  };
+}
+
+const answerOf = ({ sampleId, candidates }: Scored): EvaluationAnswer => ({
+  itemId: sampleId,
+  text: candidates[0]?.text ?? null,
+});
