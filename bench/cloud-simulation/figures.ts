@@ -17,8 +17,10 @@ export const FIGURES = {
   transition: chosen(0.05, "s", "from one state to the next"),
   lambdaCall: chosen(0.2, "s", "invocation, reading config and rows; warm or 50 ms of loading"),
   lambdaLimit: published(900, "s", "AWS Lambda quotas: longest invocation"),
-  lambdaGigabytes: chosen(2, "GB", "memory of dispatch and collect"),
-  smallLambdaGigabytes: chosen(0.25, "GB", "memory of callback"),
+  dispatchGigabytes: chosen(1.77, "GB", "stacks/plan.ts; plan has as much"),
+  collectGigabytes: chosen(3, "GB", "stacks/plan.ts"),
+  callbackGigabytes: chosen(0.5, "GB", "stacks/plan.ts"),
+  pairGigabytes: chosen(6.14, "GB", "stacks/plan.ts; a Lambda may have 10"),
   s3Call: chosen(0.05, "s", "first byte of one object"),
   s3Rate: chosen(50, "MB/s", "one stream"),
   rowsAtOnce: chosen(50, "writes", "conditional writes of one worker under way together"),
@@ -39,7 +41,11 @@ export const FIGURES = {
     "vLLM with weights on a volume; public reports say 30 to 60 s (7B, image at hand), 70 s (snapshots), 460 s (none)",
   ),
   coldStartSpread: chosen(0.25, "of ln", "one start in forty takes 1.6 times as long"),
-  scaledown: chosen(20, "s", "idle container before it goes; Modal's default is 60 s, from 2 s"),
+  scaledown: chosen(
+    120,
+    "s",
+    "functions/gpu/app.py: an idle container goes after it; its GPU counts against the plan until then",
+  ),
   planGpus: published(50, "GPUs", "Modal Team plan, 2026-07-01"),
   preemptions: chosen(0.02, "per container-hour", "Modal says only that GPUs can be preempted"),
   callback: chosen(0.5, "s", "POST, signature, row, asynchronous invocation of collect"),
@@ -99,14 +105,17 @@ export const STAGE_FIGURES = {
   },
 } as const satisfies Record<string, Record<StageName, Figure>>;
 
-/** DynamoDB units by operation, of rows below 1 KB (design §5). An index entry is written, or removed and written, with its row. */
+const DYNAMO = "docs/dynamo-costs.md, asserted over DynamoDB Local";
+
+/** DynamoDB units by operation, of rows below 1 KB. */
 export const UNITS = {
-  sampleCreated: chosen(2, "write units", "row and its entry in the index by state"),
-  sampleMoved: chosen(3, "write units", "row; its old entry in the index removed, the new one written"),
-  sampleRead: chosen(0.125, "read units", "300 bytes, consistently read, in pages of many"),
-  shardRow: chosen(1, "write units", "created with its pass, put when it is done"),
-  call: chosen(2, "write units", "row and its entry in the index of open calls"),
-  report: chosen(1, "write units", "row of the call, each time it is heard of"),
-  ledger: chosen(4, "write units", "a transaction over two rows: reserve, settle"),
-  rowRead: chosen(1, "read units", "one row, consistently read: shard, call, run"),
+  sampleCreated: measured(2.1, "write units", `${DYNAMO}: row, list of ids, counts`),
+  sampleMoved: measured(2.03, "write units", `${DYNAMO}: row and counts in one transaction`),
+  sampleRead: measured(1.01, "read units", DYNAMO),
+  shardRow: measured(1, "write units", `${DYNAMO}: planned, and again when it is done`),
+  call: measured(2, "write units", `${DYNAMO}: created, and again when it ends`),
+  report: measured(3, "write units", `${DYNAMO}: the row, and the lease of its money`),
+  reserved: measured(8, "write units", DYNAMO),
+  settled: measured(6, "write units", DYNAMO),
+  rowRead: measured(1, "read units", DYNAMO),
 } as const satisfies Record<string, Figure>;

@@ -87,8 +87,8 @@ function dispatchWorker({ world, meters }: Parts, stage: StageName, samples: num
   const files = 3 * world.s3Call + kilobytes / 2 / (1000 * world.s3Rate);
   const seconds = world.lambdaCall + (samples * STAGE_FIGURES.ask[stage].value) / 1000 + files + world.spawn;
   if (seconds > world.lambdaLimit) meters.breaks(`dispatch takes ${Math.round(seconds)} s`);
-  meters.lambda(seconds, world.lambdaGigabytes);
-  meters.writes(UNITS.call.value + UNITS.ledger.value + UNITS.report.value);
+  meters.lambda(seconds, world.dispatchGigabytes);
+  meters.writes(UNITS.call.value + UNITS.reserved.value + 1); // the provider's id, once it is known
   meters.add("dynamoReads", 2 * UNITS.rowRead.value);
   meters.add("s3Reads", 3); // config, shard, and whether the batch is answered already
   meters.put(kilobytes / 3);
@@ -122,7 +122,7 @@ function callModel(
 /** What a call leaves behind: reports, images read, its output. */
 function countCall({ world, meters }: Parts, call: { stage: StageName; samples: number; reports: number }): void {
   const { stage, samples, reports } = call;
-  for (let report = 0; report < reports; report++) meters.lambda(world.lambdaCall, world.smallLambdaGigabytes);
+  for (let report = 0; report < reports; report++) meters.lambda(world.lambdaCall, world.callbackGigabytes);
   meters.writes(reports * UNITS.report.value);
   meters.add("dynamoReads", reports * UNITS.rowRead.value);
   const images = stage === "generate" || stage === "score" ? samples : 0;
@@ -141,11 +141,11 @@ function collectWorker(
   const replaying = (Math.max(asked, rows) * STAGE_FIGURES.absorb[stage].value) / 1000;
   const files = 3 * world.s3Call + kilobytes / (1000 * world.s3Rate);
   const units =
-    UNITS.ledger.value + UNITS.report.value + rows * UNITS.sampleMoved.value + (rows > 0 ? UNITS.shardRow.value : 0);
+    UNITS.settled.value + UNITS.call.value + rows * UNITS.sampleMoved.value + (rows > 0 ? UNITS.shardRow.value : 0);
   const moving = Math.max(meters.writes(units), (rows * world.dynamoCall) / world.rowsAtOnce);
   const seconds = world.lambdaCall + replaying + files + moving;
   if (seconds > world.lambdaLimit) meters.breaks(`collect takes ${Math.round(seconds)} s`);
-  meters.lambda(seconds, world.lambdaGigabytes);
+  meters.lambda(seconds, world.collectGigabytes);
   meters.add("dynamoReads", 3 * UNITS.rowRead.value + rows * UNITS.sampleRead.value);
   meters.add("s3Reads", 3);
   if (rows > 0) meters.put(kilobytes / 3);

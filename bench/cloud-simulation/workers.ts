@@ -3,13 +3,13 @@ import { UNITS } from "./figures.ts";
 import type { Parts } from "./parts.ts";
 
 /** Measured with bench/cloud-replay.ts: a scored sample as JavaScript keeps it, and its pairing. 2026-11. */
-export const PAIR_KILOBYTES = 57;
+const PAIR_KILOBYTES = 57;
 const PAIR_MS = 1.5;
 /** Dealing a sample, beside its writes; measured with bench/cloud-replay.ts, 2026-11. */
 const PLAN_MS = 0.05;
 const STAGES = 4;
-/** Largest Lambda, less a sixth for everything else (AWS Lambda quotas: 10,240 MB). */
-export const LARGEST_LAMBDA_KILOBYTES = (10_240_000 * 5) / 6;
+/** Of a Lambda's memory, what is left for content. Our choice. */
+const CONTENT_SHARE = 5 / 6;
 
 /** Deals the samples of a round: one row each. */
 export function planWorker({ queue, world, meters, config }: Parts, samples: number, then: () => void): void {
@@ -20,7 +20,7 @@ export function planWorker({ queue, world, meters, config }: Parts, samples: num
   if (seconds > world.lambdaLimit)
     meters.breaks(`plan writes ${count(samples)} rows in ${count(seconds)} s; a Lambda has ${world.lambdaLimit} s`);
   for (let shard = 0; shard <= shards; shard++) meters.put((0.4 * samples) / (shards + 1));
-  meters.lambda(seconds, world.lambdaGigabytes);
+  meters.lambda(seconds, world.dispatchGigabytes);
   queue.after(seconds + world.transition, then);
 }
 
@@ -30,12 +30,14 @@ export function pairWorker({ queue, world, meters }: Parts, samples: number, the
   const writing = Math.max(meters.writes(units), (samples * world.dynamoCall) / world.rowsAtOnce);
   const seconds = world.lambdaCall + (samples * (PAIR_MS + 43 / world.s3Rate)) / 1000 + writing;
   const kilobytes = samples * PAIR_KILOBYTES;
-  if (kilobytes > LARGEST_LAMBDA_KILOBYTES)
-    meters.breaks(`pair holds ${count(kilobytes / 1e6)} GB of ${count(samples)} samples; a Lambda has 10 GB`);
+  if (kilobytes > world.pairGigabytes * 1e6 * CONTENT_SHARE)
+    meters.breaks(
+      `pair holds ${count(kilobytes / 1e6)} GB of ${count(samples)} samples; it has ${world.pairGigabytes.toFixed(0)} GB, a Lambda at most 10`,
+    );
   if (seconds > world.lambdaLimit)
     meters.breaks(`pair takes ${count(seconds)} s for ${count(samples)} samples; a Lambda has ${world.lambdaLimit} s`);
   meters.put(samples * 3.2);
-  meters.lambda(seconds, 10);
+  meters.lambda(seconds, world.pairGigabytes);
   queue.after(seconds + world.transition, then);
 }
 

@@ -123,10 +123,10 @@ test("transitions are counted on the loop itself: a round has the same number ea
 test("100,000 samples come within 95 % of the ideal on few GPUs, and on more where batches overlap and starts are warm", async () => {
   const { run: runExample } = await openShapes();
   const samples = 100_000;
-  const asItIs = runExample({ samples, gpus: 4, shard: 750, trains: false });
-  const world = { batchesAtOnce: 2, coldStart: 30 };
+  const asItIs = runExample({ samples, gpus: 4, shard: 500, trains: false, world: { pairGigabytes: 10 } });
+  const world = { batchesAtOnce: 2, coldStart: 30, scaledown: 10, pairGigabytes: 10 };
   const mended = runExample({ samples, gpus: 16, shard: 100, trains: false, world });
-  const plain = runExample({ samples, gpus: 16, shard: 100, trains: false });
+  const plain = runExample({ samples, gpus: 16, shard: 100, trains: false, world: { pairGigabytes: 10 } });
   for (const { samplesScored, broken } of [asItIs, mended, plain]) {
     assert.equal(samplesScored, samples);
     assert.deepEqual(broken, []);
