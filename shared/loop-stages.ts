@@ -3,7 +3,7 @@ import type { Json } from "./ports/orchestrator.ts";
 import { RUN_PAUSED, WORKER_RETRYABLE } from "./schemas/loop.ts";
 import { StageName } from "./schemas/rows.ts";
 
-export type WorkerName = "prepare" | "plan" | "dispatch" | "pair" | "train" | "select" | "evaluate";
+export type WorkerName = "prepare" | "plan" | "dispatch" | "pair" | "train" | "select" | "evaluate" | "gate";
 
 /** Names or ARNs of the workers, the bucket of the manifests, and the limits of a task, in seconds. */
 export type LoopRefs = {

@@ -23,9 +23,9 @@ import { openEventSinks } from "./event-sink.ts";
 import { currentReport, currentReportPage } from "./finish.ts";
 import { identifyLocally } from "./identify.ts";
 import { type Local, openLocal } from "./local.ts";
+import { type OpenRunControl, openRunControl } from "./local-run-control.ts";
 import { codeVersion } from "./plan-run.ts";
 import type { AllowedServer } from "./run-checks.ts";
-import { type OpenRunControl, openRunControl } from "./run-control.ts";
 import { ownerOf } from "./run-owner.ts";
 
 export type ServiceOptions = {
