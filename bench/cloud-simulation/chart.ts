@@ -22,7 +22,9 @@ export function makespanChart({ run }: Awaited<ReturnType<typeof openShapes>>): 
     document,
     width: WIDTH,
     height: 340,
+    marginLeft: 48,
     marginRight: 80,
+    marginBottom: 44,
     style: { background: "white", fontSize: "12px", fontFamily: "sans-serif" },
     x: {
       type: "log",
@@ -31,7 +33,13 @@ export function makespanChart({ run }: Awaited<ReturnType<typeof openShapes>>): 
       ticks: SAMPLES,
       tickFormat: (value: number) => value.toLocaleString("en"),
     },
-    y: { type: "log", label: "hours to the pairs of one round (dashed: ideal)", grid: true },
+    y: {
+      type: "log",
+      ticks: [0.1, 0.3, 1, 3, 10, 30, 100],
+      tickFormat: String,
+      label: "hours to the pairs of one round (dashed: ideal)",
+      grid: true,
+    },
     color: { domain: GPUS, range: ["#1b6ca8", "#c2571a", "#2f7d4f"] },
     marks: [
       Plot.lineY(points, { x: "samples", y: "ideal", z: "gpus", stroke: "gpus", strokeDasharray: "4 3" }),

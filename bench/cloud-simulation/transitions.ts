@@ -6,7 +6,7 @@ import type { Json } from "../../shared/ports/orchestrator.ts";
 import { DispatchInput, PlanInput, TrainInput } from "../../shared/schemas/loop.ts";
 import { eventClock } from "../event-clock.ts";
 
-const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate"];
+const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate", "gate"];
 const REFS = {
   functions: Object.fromEntries(WORKERS.map((name) => [name, name])) as Record<WorkerName, string>,
   bucket: "bucket",
@@ -45,6 +45,7 @@ export async function countTransitions({ rounds, trains }: { rounds: number; tra
       train: async (event) => answer(TrainInput.parse(event).token, { trained: true, selectPasses: [] }),
       select: async () => ({}),
       evaluate: async () => ({}),
+      gate: async () => ({ outcome: "go_on" }),
     },
     objects: {
       readObject: async ({ key }) => objects.get(key)!,
