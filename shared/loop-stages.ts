@@ -44,8 +44,11 @@ const LAMBDA_FAULTS = [
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",
-  "Lambda.TooManyRequestsException",
-]; // AWS's advice: these four come and go
+  "Lambda.TooManyRequestsException", // AWS's advice: these four come and go
+  "Lambda.Unknown",
+  "Runtime.ExitError",
+  "Sandbox.Timedout", // a worker that died or was ended by its time limit: every worker may be called again
+];
 /** What every worker of a pass is told. */
 export const PASS: State = { runId: "{% $runId %}", round: "{% $thisRound %}", passId: "{% $passId %}" };
 

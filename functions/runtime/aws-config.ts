@@ -14,6 +14,8 @@ export const AwsConfig = z.object({
   RLAIFV_MODAL_APP: name.optional(),
   RLAIFV_MODAL_ENVIRONMENT: name.optional(),
   RLAIFV_SERVE_URL: z.url().optional(),
+  /** Its base model, as the server calls it. */
+  RLAIFV_SERVE_MODEL: name.optional(),
   RLAIFV_CORS_ORIGIN: z.url().optional(),
 });
 export type AwsConfig = z.infer<typeof AwsConfig>;

@@ -14,7 +14,7 @@ import { startFakeModal } from "../support/modal/fake-modal.ts";
 
 const BUCKET = "rlaifv-data";
 const arn = (worker: string) => `arn:aws:lambda:us-east-1:123456789012:function:rlaifv-${worker}`;
-const WORKERS = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate"] as const;
+const WORKERS = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate", "gate"] as const;
 const FUNCTIONS = Object.fromEntries(WORKERS.map((worker) => [worker, arn(worker)])) as Record<
   (typeof WORKERS)[number],
   string
