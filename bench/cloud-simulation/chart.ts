@@ -25,6 +25,7 @@ export function makespanChart({ run }: Awaited<ReturnType<typeof openShapes>>): 
     marginLeft: 48,
     marginRight: 80,
     marginBottom: 44,
+    marginTop: 32,
     style: { background: "white", fontSize: "12px", fontFamily: "sans-serif" },
     x: {
       type: "log",
