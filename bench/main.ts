@@ -1,4 +1,4 @@
-/** `npm run bench [-- pairs|runner|engine|api|chat|fair|evaluation …]`: each part in a process of its own, one after the other, so that none disturbs another. */
+/** `npm run bench [-- pairs|runner|engine|api|chat|fair|evaluation|cloud …]`: each part in a process of its own, one after the other, so that none disturbs another. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -39,6 +39,11 @@ const PARTS: Record<string, Part> = {
   evaluation: {
     heading: "Object HalBench without a judge, and the COCO index",
     script: new URL("./evaluation.ts", import.meta.url),
+    runs: [[]],
+  },
+  cloud: {
+    heading: "Runs on AWS and Modal, simulated: makespan, units, money, limits (docs/scale.md)",
+    script: new URL("./cloud.ts", import.meta.url),
     runs: [[]],
   },
 };

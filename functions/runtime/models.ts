@@ -66,6 +66,18 @@ export function modelSource(world: World): ModelSource {
   };
 }
 
+/** For a plan that nobody carries out here: models on Modal are told as they will be there, and asked nothing. */
+export function describedModels(models: ModelSource): ModelSource {
+  return {
+    ...models,
+    async bind(model, checkpoint, flow) {
+      if (model.engine !== "modal") return models.bind(model, checkpoint, flow);
+      const info = onModal(model);
+      return { engine: lazily(async () => notHere(model)), model: model.model, revision: info.revision, info };
+    },
+  };
+}
+
 /** The embedded engine finds a checkpoint's weights by its key; a server on Modal knows them by the checkpoint's name. */
 const nameOf = ({ engine }: ModelRef, { id, key }: Checkpoint): string => (engine === "modal" ? id : key);
 

@@ -72,7 +72,8 @@ export async function planRun(config: RunConfig, world: World, options: { strict
 
 function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimate"] {
   if (gpu === undefined) return { stages, usdMicros };
-  const containerSeconds = gpu.stages.reduce((sum, stage) => sum + stage.containerSeconds, 0);
+  const busy = gpu.stages.reduce((sum, stage) => sum + stage.containerSeconds, 0);
+  const containerSeconds = busy + gpu.starts.containerSeconds;
   const trainSeconds = gpu.training?.containerSeconds ?? 0;
   return { stages, usdMicros, gpu: { containerSeconds, trainSeconds, wallSeconds: gpu.wallSeconds } };
 }

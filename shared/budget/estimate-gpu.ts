@@ -11,12 +11,16 @@ import { type StageLoad, TYPICAL_ANSWER, usageOf } from "./stage-loads.ts";
 export const TYPICAL_PAIRS = 1.34;
 /** From an empty pool to a model that answers: container, weights, engine. Our choice; 7B models take one minute to four. */
 export const COLD_START_SECONDS = 120;
+/** An idle container goes after it (functions/gpu/app.py). */
+const IDLE_SECONDS = 120;
 /** A question beside the image. Our choice. */
 const QUESTION_TOKENS = 40;
 
 export type GpuEstimate = {
   /** Busy seconds of containers, by stage; a stage with models elsewhere has 0. */
   stages: { stage: StageName; containerSeconds: number }[];
+  /** Containers that start and wait: every stage of every round once for each container. */
+  starts: { containerSeconds: number; usdMicros: number };
   /** All rounds together. */
   training?: { containerSeconds: number; usdMicros: number };
   /** From the start to the end, without queues for GPUs and without evaluation. */
@@ -35,23 +39,47 @@ export function estimateGpu(config: RunConfig, loads: readonly StageLoad[], walk
   const seconds = stages.map(({ models: asked, load }) =>
     asked.map((model) => ({ model, seconds: containerSeconds(model, usageOf(load, model)) })),
   );
+  const starts = estimateStarts(
+    config,
+    stages.flatMap(({ models: asked }) => asked),
+    walks,
+  );
   const wall = seconds.flat().reduce((sum, work) => sum + stageWall(work, config, walks), 0);
   return {
     stages: stages.map(({ stage }, at) => ({
       stage,
       containerSeconds: seconds[at]!.reduce((sum, work) => sum + work.seconds, 0),
     })),
+    starts,
     ...(training === undefined ? {} : { training }),
     wallSeconds: wall + (training === undefined ? 0 : training.containerSeconds + config.rounds * COLD_START_SECONDS),
     warnings: [...new Set(models.flatMap(warningsOf))],
   };
 }
 
-/** A stage starts cold in every round, and keeps as many containers busy as it may have and has shards for. */
-function stageWall({ model, seconds }: { model: ModelRef; seconds: number }, config: RunConfig, walks: number): number {
+/** As many containers as a stage may have and has shards for. */
+function containersOf(model: ModelRef, config: RunConfig, walks: number): number {
   const shards = Math.max(1, Math.ceil(walks / config.rounds / config.shardSamples));
-  const containers = Math.min(gpuOf(model).maxContainers, config.maxConcurrentShards, shards);
-  return seconds / containers + config.rounds * COLD_START_SECONDS;
+  return Math.min(gpuOf(model).maxContainers, config.maxConcurrentShards, shards);
+}
+
+/** A stage starts cold in every round. */
+function stageWall({ model, seconds }: { model: ModelRef; seconds: number }, config: RunConfig, walks: number): number {
+  return seconds / containersOf(model, config, walks) + config.rounds * COLD_START_SECONDS;
+}
+
+function estimateStarts(config: RunConfig, asked: readonly ModelRef[], walks: number): GpuEstimate["starts"] {
+  const starts = asked.map((model) => ({
+    price: containerPrice(gpuOf(model)),
+    seconds: containersOf(model, config, walks) * config.rounds * (COLD_START_SECONDS + IDLE_SECONDS),
+  }));
+  if (config.train?.trainer === "modal") {
+    starts.push({ price: containerPrice(trainGpuOf(config.train.gpu)), seconds: config.rounds * COLD_START_SECONDS });
+  }
+  return {
+    containerSeconds: starts.reduce((sum, { seconds }) => sum + seconds, 0),
+    usdMicros: toMicros(starts.reduce((sum, { price, seconds }) => sum + price * seconds, 0)),
+  };
 }
 
 /** The trainer's GPUs; left out in the config: eight H100 for up to 24 h. */

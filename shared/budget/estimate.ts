@@ -8,7 +8,7 @@ import { stageLoads, usageOf } from "./stage-loads.ts";
 export type StageEstimate = { stage: StageName; requests: number; usdMicros: number };
 export type Estimate = {
   stages: StageEstimate[];
-  /** Of the stages, and of training where a GPU does it. */
+  /** Of the stages, and where GPUs are rented of their containers' starts and of training. */
   usdMicros: number;
   unpriced: string[];
   /** Where a model or the trainer runs on Modal. */
@@ -34,8 +34,11 @@ export function estimateRun(config: RunConfig, samples: number): Estimate {
     .map(({ model }) => model);
   return {
     stages,
-    usdMicros: stages.reduce((sum, { usdMicros }) => sum + usdMicros, 0) + (gpu?.training?.usdMicros ?? 0),
+    usdMicros: stages.reduce((sum, { usdMicros }) => sum + usdMicros, 0) + gpuExtras(gpu),
     unpriced: [...new Set(unpriced)],
     ...(gpu === undefined ? {} : { gpu }),
   };
 }
+
+const gpuExtras = (gpu: GpuEstimate | undefined): number =>
+  (gpu?.starts.usdMicros ?? 0) + (gpu?.training?.usdMicros ?? 0);

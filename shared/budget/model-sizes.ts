@@ -22,9 +22,10 @@ const UNKNOWN: ModelSize = { billions: 8, imageTokens: 1000 };
 
 /** The size of a model, and how it is known: from the table, from a name like `…-7B-…`, or not at all. */
 export function modelSize({ model }: Pick<ModelRef, "model">): ModelSize & { from: "table" | "name" | "guess" } {
-  const known = Object.hasOwn(KNOWN, model) ? KNOWN[model] : undefined;
+  const name = model.startsWith("/") ? model.slice(model.lastIndexOf("/") + 1) : model; // a folder of the models' volume
+  const known = Object.hasOwn(KNOWN, name) ? KNOWN[name] : undefined;
   if (known !== undefined) return { ...known, from: "table" };
-  const [, billions] = /(?:^|[-_/])(\d+(?:\.\d+)?)b(?:$|[-_.])/i.exec(model) ?? [];
+  const [, billions] = /(?:^|[-_/])(\d+(?:\.\d+)?)b(?:$|[-_.])/i.exec(name) ?? [];
   if (billions === undefined) return { ...UNKNOWN, from: "guess" };
   return { billions: Number(billions), imageTokens: UNKNOWN.imageTokens, from: "name" };
 }

@@ -67,6 +67,7 @@ test("the size of every preset that needs a GPU is known; a name tells other siz
     imageTokens: 1000,
     from: "name",
   });
+  assert.equal(modelSize({ model: "/models/rlaifv_llama3_split_model" }).from, "table");
   assert.equal(modelSize({ model: "my/model" }).from, "guess");
 });
 
@@ -94,7 +95,9 @@ test("a run on Modal has a cost and a time, and no model without a price", () =>
     ],
   );
   const busy = gpu!.stages.reduce((sum, { containerSeconds: seconds }) => sum + seconds, 0);
-  assert.ok(Math.abs(usdMicros - busy * containerPrice(LLAVA.gpu!) * 1e6) <= stages.length);
+  assert.equal(gpu!.starts.containerSeconds, 4 * 8 * (120 + 120)); // eight containers in each stage: start and idle end
+  const seconds = busy + gpu!.starts.containerSeconds;
+  assert.ok(Math.abs(usdMicros - seconds * containerPrice(LLAVA.gpu!) * 1e6) <= stages.length + 1);
   assert.ok(Math.abs(gpu!.wallSeconds - (busy / 8 + 4 * 120)) < 1e-6); // eight containers, four cold starts
   assert.equal(gpu!.training, undefined);
 });
@@ -104,8 +107,9 @@ test("training on Modal is counted with the run; rounds that use all samples cou
   const split = estimateRun(runOn(LLAVA, trained), 1000);
   const all = estimateRun(runOn(LLAVA, { ...trained, roundData: "all" }), 1000);
   const stagesOf = (estimate: typeof split) => estimate.stages.reduce((sum, stage) => sum + stage.usdMicros, 0);
-  assert.equal(split.usdMicros, stagesOf(split) + split.gpu!.training!.usdMicros);
-  assert.ok(Math.abs(all.usdMicros / split.usdMicros - 2) < 1e-3);
+  assert.equal(split.usdMicros, stagesOf(split) + split.gpu!.starts.usdMicros + split.gpu!.training!.usdMicros);
+  assert.ok(Math.abs(stagesOf(all) / stagesOf(split) - 2) < 1e-3);
+  assert.ok(Math.abs(all.gpu!.training!.usdMicros / split.gpu!.training!.usdMicros - 2) < 1e-3);
 });
 
 test("a run on servers alone tells nothing of GPUs", () => {

@@ -4,6 +4,7 @@ import type { RunPlan } from "../../../shared/schemas/plan.ts";
 import { ManifestRejected } from "../../intake/manifest.ts";
 import { createRun } from "../../runtime/create-run.ts";
 import { type Local, withLock } from "../../runtime/local.ts";
+import { describedModels } from "../../runtime/models.ts";
 import { type PlannedRun, planRun } from "../../runtime/plan-run.ts";
 import { readConfigFile } from "../config-file.ts";
 import { EXIT, type ExitCode, UserError } from "../errors.ts";
@@ -34,7 +35,8 @@ export async function runConfig(
   config: RunConfig,
   { local, output, ...options }: { local: Local; output: Output; dryRun?: boolean; strict?: boolean },
 ): Promise<ExitCode> {
-  const planned = await planOrExplain(config, local, options.strict === true);
+  const planner = options.dryRun ? { ...local, models: describedModels(local.models) } : local;
+  const planned = await planOrExplain(config, planner, options.strict === true);
   const { plan } = planned;
   if (options.dryRun) {
     output.result(plan, planText(plan, config));
