@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import aslValidator from "asl-validator";
-import { MAX_HISTORY_EVENTS } from "../functions/adapters/asl/limits.ts";
+import { MAX_HISTORY_EVENTS, MAX_PAYLOAD_BYTES } from "../functions/adapters/asl/limits.ts";
 import { type LocalOrchestrator, openOrchestrator } from "../functions/adapters/asl/orchestrator.ts";
 import { loopDefinition } from "../shared/loop.ts";
-import { IN_PROCESS_LIMITS, LOOP_LIMITS, type LoopRefs, type WorkerName } from "../shared/loop-stages.ts";
+import { IN_PROCESS_LIMITS, type LoopRefs, type WorkerName } from "../shared/loop-stages.ts";
 import type { Execution, Json } from "../shared/ports/orchestrator.ts";
 import {
   DispatchInput,
@@ -19,6 +19,7 @@ import {
   TrainInput,
 } from "../shared/schemas/loop.ts";
 import { memoryObjects, NamedError, type Objects } from "./adapters/asl/bench.ts";
+import { lambdaRefs } from "./support/lambda-refs.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
 const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate", "gate"];
@@ -48,6 +49,7 @@ class TestRun {
   readonly gated: number[] = [];
   readonly objects: Objects = new Map();
   readonly clock = virtualClock();
+  readonly database = new DatabaseSync(":memory:");
   readonly orchestrator: LocalOrchestrator;
   readonly world: World;
   #finished = new Set<string>();
@@ -62,7 +64,7 @@ class TestRun {
       gate: this.#gate,
     };
     this.orchestrator = openOrchestrator({
-      database: new DatabaseSync(":memory:"),
+      database: this.database,
       definition,
       functions: { ...functions, ...simple },
       objects: memoryObjects(this.objects),
@@ -147,12 +149,29 @@ class TestRun {
 
 const stages = (passId: string) => ["generate", "divide", "question", "score"].map((stage) => `${passId} ${stage}`);
 
-for (const limits of [LOOP_LIMITS, IN_PROCESS_LIMITS]) {
-  test(`asl-validator finds nothing wrong with the loop ${limits === LOOP_LIMITS ? "on AWS" : "in process"}`, () => {
-    const { isValid, errorsText } = aslValidator(JSON.parse(JSON.stringify(loopDefinition({ ...REFS, limits }))));
+for (const [where, refs] of [
+  ["on AWS", lambdaRefs()],
+  ["in process", { ...REFS, limits: IN_PROCESS_LIMITS }],
+] as const) {
+  test(`asl-validator finds nothing wrong with the loop ${where}`, () => {
+    const { isValid, errorsText } = aslValidator(JSON.parse(JSON.stringify(loopDefinition(refs))));
     assert.ok(isValid, errorsText("\n"));
   });
 }
+
+test("the definition fits what Step Functions takes: 1 MB, names of 80 characters, each once, labels of 40", () => {
+  const loop = loopDefinition(lambdaRefs());
+  const states = Object.entries(loop.States).flatMap(([name, state]) => {
+    const inner = (state["ItemProcessor"] as { States?: object } | undefined)?.States ?? {};
+    return [name, ...Object.keys(inner)];
+  });
+  assert.ok(Buffer.byteLength(JSON.stringify(loop)) < 1_000_000 / 20, "a twentieth of it, with room to grow");
+  assert.ok(Math.max(...states.map((name) => name.length)) <= 80);
+  assert.equal(new Set(states).size, states.length);
+  const labels = Object.values(loop.States).flatMap(({ Label }) => (Label === undefined ? [] : [String(Label)]));
+  assert.deepEqual(labels, ["Generate", "Divide", "Question", "Score"]);
+  assert.ok(labels.every((label) => /^[A-Za-z0-9]{1,40}$/.test(label)));
+});
 
 test("two rounds run base evaluation, stages, pairs, training, selection and evaluation in order", async () => {
   const run = new TestRun({});
@@ -296,4 +315,54 @@ test("a round that compares two checkpoints takes so few events that fifty round
   const { id } = await run.execution();
   const events = await run.orchestrator.history(id, { after: 0, limit: 1000 });
   assert.ok(events.length / 2 < MAX_HISTORY_EVENTS / 50, `${events.length} events for two rounds`);
+});
+
+/** The largest texts the interpreter ever stored: whatever passes between states is among them. */
+function watchSizes(database: DatabaseSync): () => Record<string, number> {
+  const columns = {
+    input: "asl_frame",
+    variables: "asl_frame",
+    context: "asl_frame",
+    end: "asl_frame",
+    details: "asl_history",
+  };
+  database.exec("CREATE TABLE sizes(what TEXT PRIMARY KEY, bytes INTEGER NOT NULL)");
+  for (const [column, table] of Object.entries(columns)) {
+    for (const event of ["INSERT", "UPDATE"]) {
+      database.exec(`CREATE TRIGGER watch_${column}_${event} AFTER ${event} ON ${table} WHEN new.${column} IS NOT NULL BEGIN
+        INSERT INTO sizes VALUES('${column}', octet_length(new.${column}))
+        ON CONFLICT(what) DO UPDATE SET bytes=max(bytes, excluded.bytes); END`);
+    }
+  }
+  return () =>
+    Object.fromEntries(
+      database
+        .prepare("SELECT what, bytes FROM sizes ORDER BY what")
+        .all()
+        .map((row) => [String(row["what"]), Number(row["bytes"])]),
+    );
+}
+
+test("four rounds stay far below 256 KiB a payload and 25,000 events, however many shards they have", async (t) => {
+  const eventsWith = async (shards: number) => {
+    const run = new TestRun({ shards, prepared: { rounds: 4, maxConcurrency: 100 } });
+    const sizes = watchSizes(run.database);
+    const { id, status } = await run.execution();
+    assert.equal(status, "SUCCEEDED");
+    let events = 0;
+    for (let page = 1; page > 0; events += page) {
+      page = (await run.orchestrator.history(id, { after: events, limit: 1000 })).length;
+    }
+    const calls = run.dispatched.length + run.calls.length;
+    t.diagnostic(
+      `${shards} shards a stage: ${events} events, ${calls} calls, largest bytes ${JSON.stringify(sizes())}`,
+    );
+    return { events, sizes: sizes() };
+  };
+  const [few, many] = [await eventsWith(1), await eventsWith(8)];
+  assert.equal(few.events, many.events);
+  assert.ok(many.events < MAX_HISTORY_EVENTS / 10, `${many.events} events`);
+  for (const [what, bytes] of Object.entries(many.sizes))
+    assert.ok(bytes < MAX_PAYLOAD_BYTES / 100, `${what}: ${bytes} bytes`);
+  assert.deepEqual(Object.keys(many.sizes), ["context", "details", "end", "input", "variables"]);
 });

@@ -12,7 +12,7 @@ export type S3Settings = {
   attempts?: number;
 };
 
-/** Throttling doubles the pause up to 20 s: the last of six attempts comes a good half minute after the first (our choice). */
+/** Our choice: between throttled attempts the SDK waits up to 0.5 s, then twice as long each time, 16 s in all. */
 const ATTEMPTS = 6;
 /** A part of 8 MiB at 1.1 Mbit/s (our choice: below the 15 minutes of a Lambda even when all attempts take so long). */
 const REQUEST_TIMEOUT_MS = 60_000;

@@ -22,19 +22,19 @@ export const isUnknownUpload = (error: unknown): boolean => nameOf(error) === "N
 
 const WAYS_OUT: Record<string, string> = {
   NoSuchBucket: "create the bucket or correct RLAIFV_BUCKET",
-  AccessDenied:
-    "the role needs s3:GetObject, s3:PutObject and s3:ListBucket (without the last S3 says 403 for missing keys)",
-  Forbidden:
-    "the role needs s3:GetObject, s3:PutObject and s3:ListBucket (without the last S3 says 403 for missing keys)",
   SlowDown: "S3 asks for fewer requests under this prefix; lower the run's concurrency or try later",
 };
+/** Told by the status, for the answer to a HEAD has no name. */
+const RIGHTS =
+  "the role needs s3:GetObject, s3:PutObject and s3:ListBucket (without the last S3 says 403 for missing keys)";
 
 /** An answer of S3 with the key, the bucket and the way out in it; anything else, such as a broken source, as it is. */
 export function s3Fault(error: unknown, doing: string, { bucket }: Bucket): unknown {
   const { $metadata, message, name } = error as Answer;
   if ($metadata === undefined) return error;
   const tries = $metadata.attempts === undefined ? "" : ` (attempts: ${$metadata.attempts})`;
-  const way = WAYS_OUT[name] === undefined ? "" : `; ${WAYS_OUT[name]}`;
+  const wayOut = statusOf(error) === 403 ? RIGHTS : WAYS_OUT[name];
+  const way = wayOut === undefined ? "" : `; ${wayOut}`;
   return new Error(`S3 bucket ${JSON.stringify(bucket)}, ${doing}: ${name}: ${message}${tries}${way}`, {
     cause: error,
   });

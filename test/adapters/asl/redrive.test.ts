@@ -221,3 +221,21 @@ test("what a redrive would need is forgotten after success, and 14 days after an
   await orchestrator.settled(third.executionId);
   assert.equal(frames(), 0);
 });
+
+test("an execution that reached the limit of events, or ended before frames were kept, is not redriven", async () => {
+  const database = new DatabaseSync(":memory:");
+  const turning = { A: { Type: "Pass", Next: "B" }, B: { Type: "Pass", Next: "A" } };
+  const full = await started(turning, {}, { database });
+  assert.equal(full.first.error?.error, "States.Runtime");
+  assert.deepEqual(await full.orchestrator.redrive(full.executionId), {
+    outcome: "not_redrivable",
+    reason: "the execution has 24999 history events, the limit is 25000",
+  });
+  const { functions } = worker(new Set(["second"]));
+  const old = await started(twoTasks, {}, { functions, database, name: "old" });
+  database.exec("DELETE FROM asl_frame");
+  assert.deepEqual(await old.orchestrator.redrive(old.executionId), {
+    outcome: "not_redrivable",
+    reason: "the execution ended before this version kept what a redrive needs",
+  });
+});

@@ -61,6 +61,18 @@ test(
   brokenS3({}, async ({ proxy, blobs }) => {
     proxy.breakWith(() => s3Error(403, "AccessDenied"));
     await assert.rejects(blobs.read("a"), /reading "a": AccessDenied: .*s3:ListBucket/);
+    await assert.rejects(blobs.url("a", 60), /looking for "a": .*s3:ListBucket/);
+    await assert.rejects(blobs.write("a/b", "x"), /writing "a\/b": .*s3:ListBucket/);
+    await assert.rejects(allOf(blobs.list("a")), /listing "a": AccessDenied: .*s3:ListBucket/);
+  }),
+);
+
+test(
+  "a bucket that does not exist is told as such",
+  brokenS3({}, async ({ client }) => {
+    const blobs = s3BlobStore({ client, bucket: "no-such-bucket" });
+    await assert.rejects(blobs.read("a"), /"no-such-bucket", reading "a": NoSuchBucket: .*RLAIFV_BUCKET/);
+    await assert.rejects(blobs.writeContent(Buffer.from("x")), /NoSuchBucket: .*RLAIFV_BUCKET/);
   }),
 );
 

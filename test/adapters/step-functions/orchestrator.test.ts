@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
 import { openStepFunctionsClient } from "../../../functions/adapters/step-functions/client.ts";
 import { stepFunctionsOrchestrator } from "../../../functions/adapters/step-functions/orchestrator.ts";
 import type { HistoryEvent, Json } from "../../../shared/ports/orchestrator.ts";
@@ -7,7 +8,7 @@ import { contractDefinition } from "../../contract/orchestrator.ts";
 import { type Fault, firstTimes } from "../../support/fault-proxy.ts";
 import { heldTokens } from "../../support/held-tokens.ts";
 import { invokeAndWait } from "../asl/bench.ts";
-import { withStepFunctions } from "./bench.ts";
+import { CREDENTIALS, withStepFunctions } from "./bench.ts";
 
 const machine = (states: { [name: string]: Json }) => ({
   QueryLanguage: "JSONata",
@@ -156,6 +157,28 @@ test("tokens no service gives out, inputs that are too large and other ARNs are 
     const client = openStepFunctionsClient({ region: "us-east-1" });
     const machineArn = `${server.machineArn}:3`;
     assert.throws(() => stepFunctionsOrchestrator({ client, machineArn }), /machineArn is ".*:loop:3": give arn:/);
+  });
+});
+
+test("the server lists executions newest first, by their status", async () => {
+  const { hold, tokenOf } = heldTokens();
+  const parts = { definition: contractDefinition("hold"), functions: { hold } };
+  await withStepFunctions(parts, async ({ orchestrator, server, local }) => {
+    await orchestrator.start({ name: "a", input: {} });
+    await local.settled("loop:a");
+    await orchestrator.start({ name: "b", input: { do: "hold" } });
+    await tokenOf("b");
+    const client = openStepFunctionsClient({ region: "us-east-1", endpoint: server.url, credentials: CREDENTIALS });
+    const names = async (statusFilter?: "RUNNING" | "SUCCEEDED") => {
+      const stateMachineArn = server.machineArn;
+      const filter = statusFilter === undefined ? {} : { statusFilter };
+      const { executions } = await client.send(new ListExecutionsCommand({ stateMachineArn, ...filter }));
+      return executions?.map(({ name, executionArn }) =>
+        executionArn === server.executionArn(name!) ? name : undefined,
+      );
+    };
+    assert.deepEqual([await names(), await names("RUNNING"), await names("SUCCEEDED")], [["b", "a"], ["b"], ["a"]]);
+    client.destroy();
   });
 });
 

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
 import { presignUpload } from "../../../functions/adapters/s3/presign.ts";
 import { type Emulator, freshBucket, noMoto, startFaux, startMoto } from "../../support/s3-emulators.ts";
 
@@ -31,6 +37,19 @@ const probes: Record<string, (place: Place) => Promise<unknown>> = {
     const forged = url.replace(/X-Amz-Signature=[0-9a-f]+/, `X-Amz-Signature=${"0".repeat(64)}`);
     return (await fetch(forged, { method: "PUT", headers, body: "x" })).status;
   },
+  "the same CompleteMultipartUpload again": async ({ client, bucket }) => {
+    const place = { Bucket: bucket, Key: "parts" };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(place));
+    const part = { ...place, UploadId, PartNumber: 1 };
+    const { ETag } = await client.send(new UploadPartCommand({ ...part, Body: "x" }));
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    const complete = new CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload });
+    await client.send(complete);
+    return client.send(complete).then(
+      () => "done",
+      ({ name }: Error) => name,
+    );
+  },
   "the order of a list": async ({ client, bucket }) => {
     for (const Key of ["a", "_", "B"]) await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: Key }));
     const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
@@ -38,10 +57,20 @@ const probes: Record<string, (place: Place) => Promise<unknown>> = {
   },
 };
 
-const S3 = ["PreconditionFailed", "BadDigest", 403, "B_a"];
+const S3 = ["PreconditionFailed", "BadDigest", 403, "done or NoSuchUpload", "B_a"];
 const emulators = [
-  { name: "moto", start: startMoto, missing: noMoto, does: ["PreconditionFailed", "stored", 200, "B_a"] },
-  { name: "fauxqs", start: startFaux, missing: false as const, does: ["replaces", "stored", 200, "_aB"] },
+  {
+    name: "moto",
+    start: startMoto,
+    missing: noMoto,
+    does: ["PreconditionFailed", "stored", 200, "done", "B_a"],
+  },
+  {
+    name: "fauxqs",
+    start: startFaux,
+    missing: false as const,
+    does: ["replaces", "stored", 200, "NoSuchUpload", "_aB"],
+  },
 ];
 
 for (const { name, start, missing, does } of emulators) {
