@@ -87,14 +87,12 @@ export const SWEEP_MINUTES = 5;
 export const BUCKET = {
   /** A batch's results are copied into the shard; they are only looked up again while a run is resumed. */
   batchesDays: 90,
-  /** A client asks for an upload URL and uses it at once; what was not taken over by then never will be. */
-  uploadsDays: 1,
   /** Parts of an upload that broke off: a week is longer than any worker lives. */
   abortMultipartDays: 7,
 } as const;
 
 /** Key prefixes of the bucket, as the BlobStore names them (`shared/keys.ts`, `shared/ports/blob-store.ts`). */
-export const PREFIXES = ["runs", "blobs", "batches", "manifests", "pilots", "uploads"] as const;
+export const PREFIXES = ["runs", "blobs", "batches", "manifests", "pilots"] as const;
 export type Prefix = (typeof PREFIXES)[number];
 
 export const EDGE = {

@@ -6,7 +6,7 @@ import type { Bucket, Table } from "./storage.ts";
 
 export type Statement = { actions: string[]; resources: $util.Input<string>[] };
 
-/** Objects a function reads and writes, by prefix; nobody deletes any. */
+/** Objects a function reads and writes, by prefix; who writes reads too, and nobody deletes any. */
 type Objects = { read?: readonly Prefix[]; write?: readonly Prefix[] };
 
 const OBJECTS: Record<Worker, Objects> = {
@@ -23,8 +23,8 @@ const OBJECTS: Record<Worker, Objects> = {
   sweep: { read: ["runs", "batches"] },
   callback: {},
   api: {
-    read: ["runs", "blobs", "manifests", "pilots", "uploads"],
-    write: ["runs", "blobs", "manifests", "pilots", "uploads"],
+    read: ["runs", "blobs", "manifests", "pilots"],
+    write: ["runs", "blobs", "manifests", "pilots"],
   },
 };
 
@@ -57,7 +57,9 @@ function objectRights(worker: Worker, { arn }: Bucket): Statement[] {
   const below = (prefixes: readonly Prefix[]) => prefixes.map((prefix) => $interpolate`${arn}/${prefix}/*`);
   const statements: Statement[] = [];
   if (read.length > 0) {
-    statements.push({ actions: ["s3:GetObject"], resources: below(read) });
+    // The BlobStore asks before it writes `runs/a` whether there is an object `runs`, for it keeps no key that is a folder too.
+    const folders = write.map((prefix) => $interpolate`${arn}/${prefix}`);
+    statements.push({ actions: ["s3:GetObject"], resources: [...below(read), ...folders] });
     // Without it S3 answers 403 for an object that is not there, not 404; a condition on the prefix would bring that back.
     statements.push({ actions: ["s3:ListBucket"], resources: [arn] });
   }
