@@ -23,6 +23,7 @@ export default $config({
     const { runEnds, stateMachine, sweeper } = await import("./stacks/loop.ts");
     const { apiFunction, frontDoor } = await import("./stacks/api.ts");
     const { builtConsole } = await import("./stacks/console.ts");
+    const { gpuRole } = await import("./stacks/gpu.ts");
     const { alarms } = await import("./stacks/alarms.ts");
 
     const settings = deploySettings(process.env);
@@ -36,6 +37,7 @@ export default $config({
     sweeper(functions, base);
     runEnds(machine, functions, base);
     apiFunction(base, router, builtConsole());
+    const role = gpuRole(bucket, settings);
     const told = alarms(settings, deadLetters);
 
     return {
@@ -44,6 +46,7 @@ export default $config({
       bucket: bucket.name,
       table: base.table.name,
       machine: machine.arn,
+      gpuRole: role.arn,
       deadLetters: deadLetters.url,
       alarms: told.arn,
     };

@@ -37,6 +37,7 @@ function tellThePlatform(stage: string, rpc: string, work: string): object {
   const app = { name: "", stage, removal: "remove", protect: false, providers: {} };
   process.env["SST_SERVER"] = rpc;
   for (const name of SECRETS) process.env[`SST_SECRET_${name}`] ??= `synth-${name}`;
+  process.env["RLAIFV_MODAL_WORKSPACE"] ??= "ac-synth";
   const paths = { home: join(work, "home"), root: ROOT, work, platform: join(SST, "platform") };
   Object.assign(globalThis, {
     $app: app,

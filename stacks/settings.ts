@@ -7,6 +7,12 @@ const Settings = z.object({
   /** The app that `modal deploy` made. */
   RLAIFV_MODAL_APP: z.string().min(1).default("rlaifv"),
   RLAIFV_MODAL_ENVIRONMENT: z.string().min(1).default("main"),
+  /** Whose functions may read the bucket; `modal token info` prints it. */
+  RLAIFV_MODAL_WORKSPACE: z
+    .string("is missing, `modal token info` prints it")
+    .regex(/^[a-z]{2}-[A-Za-z0-9]+$/, "is no id such as ac-12345abcd"),
+  /** AWS knows Modal's identity provider once an account: "existing" where another stage made it. */
+  RLAIFV_MODAL_IDENTITY: z.enum(["create", "existing"]).default("create"),
   /** Modal's chat server; without it the API serves no chat. */
   RLAIFV_SERVE_URL: z.url({ protocol: /^https$/ }).optional(),
   /** Another site whose pages may ask the API. */
@@ -24,5 +30,5 @@ export function deploySettings(environment: Record<string, string | undefined>):
   if (parsed.success) return parsed.data;
   const [first] = parsed.error.issues;
   const name = String(first?.path[0]);
-  throw new Error(`${name}=${environment[name]}: ${first?.message}; correct it or leave it out, then deploy again`);
+  throw new Error(`${name}=${environment[name] ?? ""}: ${first?.message}; set it and deploy again`);
 }

@@ -78,6 +78,10 @@ test("nobody can pretend to another key or address", async () => {
   assert.deepEqual([authorization, address], [undefined, "203.0.113.7"]);
 });
 
+test("the function at the edge is no longer than CloudFront takes", () => {
+  assert.ok(Buffer.byteLength(String(only(made, "cloudfront/function")["code"])) <= 10_240); // bytes, its quota
+});
+
 test("only CloudFront may call the API's function, and it may stream", () => {
   const url = ofKind(made, "lambda/functionUrl").get("ApiUrl");
   assert.deepEqual([url?.["authorizationType"], url?.["invokeMode"]], ["AWS_IAM", "RESPONSE_STREAM"]);

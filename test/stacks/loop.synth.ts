@@ -58,7 +58,10 @@ test("its maps may run children of the machine itself, read manifests and write 
     at("s3:GetObject"),
     ["passes", "maps"].map((folder) => `arn:aws:s3:::${bucket}/runs/*/${folder}/*`),
   );
-  assert.equal(machine["roleArn"], `arn:aws:iam:us-east-1:${ACCOUNT}:${only(made, "iam/rolePolicy")["role"]}`);
+  assert.equal(
+    machine["roleArn"],
+    `arn:aws:iam:us-east-1:${ACCOUNT}:${ofKind(made, "iam/rolePolicy").get("LoopPolicy")!["role"]}`,
+  );
 });
 
 test("every end of an execution is told to `ended`, or to the dead letters", () => {

@@ -48,7 +48,7 @@ test("every resource is named, except for actions that have none", () => {
 test("wildcards in resources stand below a name of ours", () => {
   const below = [
     /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/(runs|blobs|batches|manifests|pilots)\/\*$/,
-    /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/runs\/\*\/(passes|maps)\/\*$/,
+    /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/runs\/\*\/(passes|maps|rounds|control)\/\*$/,
     new RegExp(`^arn:aws:states:us-east-1:${ACCOUNT}:(execution|stateMachine):rlaifv-ci-loop[:/]\\*$`),
     new RegExp(`^arn:aws:logs:us-east-1:${ACCOUNT}:log-group:/aws/lambda/rlaifv-ci-[a-z]+:\\*$`),
   ];
@@ -72,12 +72,33 @@ test("only the service it works for may take a role", () => {
           ? ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]
           : ["lambda.amazonaws.com"];
   for (const [name, principals] of takers) {
+    if (name === "GpuRole") continue; // taken by an identity, not by a service: the next test
     assert.deepEqual(
       principals.flatMap(([kind, who]) => [who].flat().map((one) => [kind, one])),
       expected(name).map((one) => ["Service", one]),
       name,
     );
   }
+});
+
+test("GPU functions of this app alone may take their role, and reach nothing but batches, images and training", () => {
+  assert.deepEqual(statementsOf(ofKind(made, "iam/role").get("GpuRole")!["assumeRolePolicy"]), [
+    {
+      Effect: "Allow",
+      Action: ["sts:AssumeRoleWithWebIdentity"],
+      Principal: { Federated: [`arn:aws:iam::${ACCOUNT}:oidc-provider/oidc.modal.com`] },
+      Condition: {
+        StringEquals: { "oidc.modal.com:aud": ["oidc.modal.com"] },
+        StringLike: { "oidc.modal.com:sub": ["modal:workspace_id:ac-synth:environment_name:main:app_name:rlaifv:*"] },
+      },
+    },
+  ]);
+  const objects = (keys: string[]) => keys.map((key) => `arn:aws:s3:::${bucket}/${key}`);
+  const training = ["runs/*/rounds/*", "runs/*/control/*"];
+  assert.deepEqual(at("GpuPolicy", "s3:GetObject"), objects(["blobs/*", "batches/*", ...training]));
+  assert.deepEqual(at("GpuPolicy", "s3:PutObject"), objects(["batches/*", ...training]));
+  assert.ok(actionsOf("GpuPolicy").every((action) => action.startsWith("s3:")));
+  assert.equal(only(made, "iam/openIdConnectProvider")["url"], "https://oidc.modal.com");
 });
 
 test("the table is read and written by name, and never scanned or dropped", () => {

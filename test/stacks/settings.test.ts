@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deploySettings } from "../../stacks/settings.ts";
 
-test("nothing has to be chosen", () => {
-  assert.deepEqual(deploySettings({ HOME: "/home/me" }), {
+const RLAIFV_MODAL_WORKSPACE = "ac-12345abcd";
+
+test("only the workspace has to be told", () => {
+  assert.deepEqual(deploySettings({ HOME: "/home/me", RLAIFV_MODAL_WORKSPACE }), {
+    RLAIFV_MODAL_WORKSPACE,
+    RLAIFV_MODAL_IDENTITY: "create",
     RLAIFV_REGION: "us-east-1",
     RLAIFV_MODAL_APP: "rlaifv",
     RLAIFV_MODAL_ENVIRONMENT: "main",
@@ -11,11 +15,16 @@ test("nothing has to be chosen", () => {
 });
 
 test("an empty variable is an absent one", () => {
-  assert.deepEqual(deploySettings({ RLAIFV_ALARM_EMAIL: "", RLAIFV_REGION: "" }), deploySettings({}));
+  assert.deepEqual(
+    deploySettings({ RLAIFV_MODAL_WORKSPACE, RLAIFV_ALARM_EMAIL: "" }),
+    deploySettings({ RLAIFV_MODAL_WORKSPACE }),
+  );
 });
 
 test("choices are taken over", () => {
   const chosen = {
+    RLAIFV_MODAL_WORKSPACE,
+    RLAIFV_MODAL_IDENTITY: "existing",
     RLAIFV_REGION: "eu-west-1",
     RLAIFV_MODAL_APP: "mine",
     RLAIFV_MODAL_ENVIRONMENT: "staging",
@@ -28,14 +37,17 @@ test("choices are taken over", () => {
 });
 
 for (const [name, value] of [
+  ["RLAIFV_MODAL_WORKSPACE", ""],
+  ["RLAIFV_MODAL_WORKSPACE", "mine"],
+  ["RLAIFV_MODAL_WORKSPACE", "ac-*"],
   ["RLAIFV_SERVE_URL", "mine--rlaifv-serve.modal.run"],
   ["RLAIFV_SERVE_URL", "http://mine--rlaifv-serve.modal.run"],
   ["RLAIFV_CORS_ORIGIN", "*"],
   ["RLAIFV_ALARM_EMAIL", "me"],
 ] as const) {
   test(`${name}=${value} is refused by name, with the way out`, () => {
-    assert.throws(() => deploySettings({ [name]: value }), {
-      message: new RegExp(`^${name}=${value.replaceAll(/[.*/]/g, "\\$&")}: .+; correct it or leave it out`),
+    assert.throws(() => deploySettings({ RLAIFV_MODAL_WORKSPACE, [name]: value }), {
+      message: new RegExp(`^${name}=${value.replaceAll(/[.*/]/g, "\\$&")}: .+; set it and deploy again$`),
     });
   });
 }
