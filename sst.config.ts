@@ -3,7 +3,7 @@
 // biome-ignore lint/style/noDefaultExport: SST reads the default export
 export default $config({
   async app({ stage }) {
-    const { deploySettings } = await import("./stacks/settings.ts");
+    const { regionOf } = await import("./stacks/settings.ts");
     const { isProduction } = await import("./stacks/plan.ts");
     return {
       name: "rlaifv",
@@ -12,7 +12,7 @@ export default $config({
       removal: isProduction(stage) ? "retain" : "remove",
       protect: isProduction(stage),
       // The version that SST's platform brings: another one would be installed a second time.
-      providers: { aws: { region: deploySettings(process.env).RLAIFV_REGION as aws.Region, version: "7.20.0" } },
+      providers: { aws: { region: regionOf(process.env) as aws.Region, version: "7.20.0" } },
     };
   },
   async run() {

@@ -23,6 +23,10 @@ const Settings = z.object({
 });
 export type Settings = z.infer<typeof Settings>;
 
+/** Needed before anything else is: `sst install` asks for it, on machines that deploy nothing. */
+export const regionOf = (environment: Record<string, string | undefined>): string =>
+  Settings.shape.RLAIFV_REGION.parse(environment["RLAIFV_REGION"] || undefined);
+
 /** Names the variable and its fault; an empty variable is an absent one. */
 export function deploySettings(environment: Record<string, string | undefined>): Settings {
   const given = Object.entries(environment).filter(([name, value]) => name in Settings.shape && value !== "");
