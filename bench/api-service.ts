@@ -9,7 +9,7 @@ import { KEY_CODES } from "../functions/api/problem-codes-elsewhere.ts";
 import { serviceImages } from "../functions/intake/service-images.ts";
 import { openEventSinks } from "../functions/runtime/event-sink.ts";
 import { openLocal } from "../functions/runtime/local.ts";
-import { openRunControl } from "../functions/runtime/run-control.ts";
+import { openRunControl } from "../functions/runtime/local-run-control.ts";
 
 const NO_PLACE = 0; // runs are accepted and wait
 const LIMITS = {

@@ -5,6 +5,7 @@ import { memoryStateStore } from "../functions/adapters/memory/state-store.ts";
 import type { WorkerDeps } from "../functions/workers/deps.ts";
 import { dispatch } from "../functions/workers/dispatch.ts";
 import { writeJson } from "../functions/workers/files.ts";
+import { gate } from "../functions/workers/gate.ts";
 import { pair } from "../functions/workers/pair.ts";
 import { plan } from "../functions/workers/plan.ts";
 import { prepare } from "../functions/workers/prepare.ts";
@@ -106,6 +107,7 @@ function openLoop(parts: { store: StateStore; blobs: BlobStore; clock: WorkerDep
       train: async () => refused("trained"),
       select: async () => refused("selected"),
       evaluate: async () => refused("evaluated"),
+      gate: (event: Json) => gate(event, deps),
     },
     objects: {
       readObject: async ({ key }) => new TextDecoder().decode(await parts.blobs.read(key)),
@@ -124,6 +126,7 @@ const WORKER_NAMES = {
   train: "train",
   select: "select",
   evaluate: "evaluate",
+  gate: "gate",
 };
 
 function refused(what: string): never {

@@ -21,6 +21,8 @@ export type Answers = {
   /** Of fresh replies only: what was cached costs nothing again. */
   usage: Map<Target, Usage>;
   cached: number;
+  /** Batches are under way elsewhere: their replies are missing. */
+  waiting: boolean;
 };
 
 /** Sees to the money of fresh replies while they come. */
@@ -33,6 +35,16 @@ export type Meter = {
   flush(): Promise<void>;
 };
 
+/** Models whose answers are made somewhere else, in batches, and looked for later. */
+export type Elsewhere = {
+  serves(target: Target): boolean;
+  /** The batch's replies once they are there: the same lines again are the same batch. `waiting`: it is under way. */
+  replies(
+    target: Target,
+    lines: readonly BatchLine[],
+  ): Promise<{ outcome: "answered"; replies: AsyncIterable<ChatReply> } | { outcome: "waiting" }>;
+};
+
 export type AnswerDeps = {
   models: (target: Target) => BoundModel;
   cache: ReplyCache;
@@ -40,6 +52,8 @@ export type AnswerDeps = {
   onReplies: (count: number, cached: number) => void;
   /** Left out: nobody pays. */
   meter?: Meter;
+  /** Left out: every model answers here. It sees to the money of its batches itself, and keeps their replies. */
+  elsewhere?: Elsewhere;
 };
 
 /** Replies of one target reach the cache, and their cost the meter's books, in groups of this size: what a crash can cost. Our choice. */
@@ -48,30 +62,47 @@ export const CACHE_GROUP = 64;
 type Asked = { request: ChatRequest; target: Target; line: BatchLine; key: string };
 
 /**
- * One reply for every request. Completed replies are cached as they come, so that a run that was killed asks nothing
- * twice; failed ones are not, so that they are asked again. An aborted signal is thrown.
+ * One reply for every request, but for those that are `waiting`. Completed replies are cached as they come, so that a run
+ * that was killed asks nothing twice; failed ones are not, so that they are asked again. An aborted signal is thrown.
  */
 export async function answer(requests: readonly ChatRequest[], deps: AnswerDeps): Promise<Answers> {
   const asked = requests.map((request) => askedOf(request, deps.models(request.target)));
-  const replies = await cachedReplies(asked, deps.cache);
-  const cached = replies.size;
-  if (cached > 0) deps.onReplies(cached, cached);
-  const usage = new Map<Target, Usage>();
-  const missing = asked.filter(({ line }) => !replies.has(line.custom_id));
-  if (missing.length > 0) await deps.meter?.begin(missing.map(({ request }) => request));
-  const open = Map.groupBy(missing, ({ target }) => target);
-  await Promise.all(
-    [...open].map(async ([target, items]) => {
-      for await (const reply of freshReplies({ target, items }, deps)) {
-        replies.set(reply.custom_id, reply);
-        if (reply.outcome === "completed") {
-          usage.set(target, addUsage(usage.get(target) ?? NO_USAGE, reply.completion.usage ?? NO_USAGE));
-        }
-      }
-    }),
+  const [there = [], here = []] = [true, false].map((elsewhere) =>
+    asked.filter(({ target }) => (deps.elsewhere?.serves(target) ?? false) === elsewhere),
   );
+  const replies = await cachedReplies(here, deps.cache);
+  const answers: Answers = { replies, usage: new Map(), cached: replies.size, waiting: false };
+  if (replies.size > 0) deps.onReplies(replies.size, replies.size);
+  const missing = here.filter(({ line }) => !replies.has(line.custom_id));
+  if (missing.length > 0) await deps.meter?.begin(missing.map(({ request }) => request));
+  await Promise.all([
+    ...targetsOf(missing).map(([target, items]) => gather(freshReplies({ target, items }, deps), target, answers)),
+    ...targetsOf(there).map(async ([target, items]) => {
+      const lines = items.map(({ line }) => line);
+      const found = await deps.elsewhere!.replies(target, lines);
+      if (found.outcome === "waiting") answers.waiting = true;
+      else await gather(whole(lines, found.replies), target, answers);
+    }),
+  ]);
   deps.signal.throwIfAborted();
-  return { replies, usage, cached };
+  return answers;
+}
+
+const targetsOf = (asked: readonly Asked[]) => [...Map.groupBy(asked, ({ target }) => target)];
+
+async function gather(fresh: AsyncIterable<ChatReply>, target: Target, { replies, usage }: Answers): Promise<void> {
+  for await (const reply of fresh) {
+    replies.set(reply.custom_id, reply);
+    if (reply.outcome !== "completed") continue;
+    usage.set(target, addUsage(usage.get(target) ?? NO_USAGE, reply.completion.usage ?? NO_USAGE));
+  }
+}
+
+/** A batch's replies; a line without one gets a failure that no repetition mends, for the batch is what it is. */
+async function* whole(lines: readonly BatchLine[], replies: AsyncIterable<ChatReply>): AsyncGenerator<ChatReply> {
+  const open = new Set(lines.map(({ custom_id }) => custom_id));
+  for await (const reply of replies) if (open.delete(reply.custom_id)) yield reply;
+  for (const custom_id of open) yield noReply(custom_id, "the batch holds no reply to this line", false);
 }
 
 function askedOf(request: ChatRequest, bound: BoundModel): Asked {
@@ -127,11 +158,9 @@ async function* freshReplies(
     await flush();
   }
   deps.signal.throwIfAborted();
-  for (const custom_id of keys.keys()) {
-    yield {
-      outcome: "failed",
-      custom_id,
-      failure: { code: "no_reply", message: "the engine ended without a reply", retryable: true },
-    };
-  }
+  for (const custom_id of keys.keys()) yield noReply(custom_id, "the engine ended without a reply", true);
+}
+
+function noReply(custom_id: string, message: string, retryable: boolean): ChatReply {
+  return { outcome: "failed", custom_id, failure: { code: "no_reply", message, retryable } };
 }

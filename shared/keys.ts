@@ -25,6 +25,7 @@ export const pairsKey = (runId: string, round: number): string => `${roundPrefix
 export const pairingKey = (runId: string, round: number): string => `${roundPrefix(runId, round)}/pairing.json`;
 export const trainingKey = (runId: string, round: number): string => `${roundPrefix(runId, round)}/training.json`;
 export const selectionKey = (runId: string, round: number): string => `${roundPrefix(runId, round)}/selection.json`;
+export const gateKey = (runId: string, round: number): string => `${roundPrefix(runId, round)}/gate.json`;
 export const reportKey = (runId: string, extension: "json" | "html"): string =>
   `${runPrefix(runId)}/report.${extension}`;
 /** Figures of the control that imitates the chosen answers without the comparison. */

@@ -3,7 +3,7 @@ import type { Json } from "./ports/orchestrator.ts";
 import { RUN_PAUSED, WORKER_RETRYABLE } from "./schemas/loop.ts";
 import { StageName } from "./schemas/rows.ts";
 
-export type WorkerName = "prepare" | "plan" | "dispatch" | "pair" | "train" | "select" | "evaluate";
+export type WorkerName = "prepare" | "plan" | "dispatch" | "pair" | "train" | "select" | "evaluate" | "gate";
 
 /** Names or ARNs of the workers, the bucket of the manifests, and the limits of a task, in seconds. */
 export type LoopRefs = {
@@ -44,8 +44,11 @@ const LAMBDA_FAULTS = [
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",
-  "Lambda.TooManyRequestsException",
-]; // AWS's advice: these four come and go
+  "Lambda.TooManyRequestsException", // AWS's advice: these four come and go
+  "Lambda.Unknown",
+  "Runtime.ExitError",
+  "Sandbox.Timedout", // a worker that died or was ended by its time limit: every worker may be called again
+];
 /** What every worker of a pass is told. */
 export const PASS: State = { runId: "{% $runId %}", round: "{% $thisRound %}", passId: "{% $passId %}" };
 

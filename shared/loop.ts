@@ -6,9 +6,11 @@
  * per compared checkpoint), `<round>.evaluate` and `<round>.greedy`; round 0 is the base model. The stages stand here once,
  * for all passes; those that follow each other wait in `$queue`:
  *
- *     Prepare ─► [base passes ─► Evaluate] ─► More rounds? ─► train pass ─► Pair ─► Train ─► select passes ─► Select ─► reported passes ─► Evaluate ─┐
- *                                                  ▲───────────────────────────────────────────────────────────────────────────────────────────────┘
+ *     Prepare ─► [base passes ─► Evaluate] ─► Gate ─► More rounds? ─► train pass ─► Pair ─► Train ─► select passes ─► Select ─► reported passes ─► Evaluate ─┐
+ *                                              ▲───────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
+ * `Gate` stands before every round, the first of an execution too: a run whose gate said stop before it was cut off stops
+ * again instead of beginning the next round.
  * Resuming is starting again: a new execution with the same `{ runId }`. `prepare` says with which round to begin, `plan`
  * lists only the shards that are not done, and the other workers give back what they made before. A new execution also
  * has a new history: a round takes about 50 events a pass (of the 25,000 an execution may have).
@@ -57,11 +59,17 @@ function preparation(refs: LoopRefs): Record<string, State> {
           Next: "More passes?",
         },
       ],
-      Default: "More rounds?",
+      Default: "Gate",
+    },
+    Gate: {
+      ...call(refs.functions.gate, { runId: "{% $runId %}", round: "{% $thisRound %}" }),
+      Output: "{% $states.result.Payload %}",
+      Next: "More rounds?",
     },
     "More rounds?": {
       Type: "Choice",
       Choices: [
+        { Condition: "{% $states.input.outcome = 'stop' %}", Next: "Stopped at the gate" },
         {
           Condition: "{% $thisRound < $rounds %}",
           Assign: { thisRound: "{% $thisRound + 1 %}", passId: "{% $string($thisRound + 1) & '.train' %}" },
@@ -112,7 +120,7 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
     "Anything to train?": {
       Type: "Choice",
       Choices: [{ Condition: "{% $hasTrainer and $states.input.pairs > 0 %}", Next: "Train" }],
-      Default: "More rounds?",
+      Default: "Gate",
     },
     Train: {
       ...callAndWait(refs.functions.train, PASS, {
@@ -142,7 +150,7 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
     "Trained?": {
       Type: "Choice",
       Choices: [{ Condition: "{% $states.input.trained %}", Next: "More passes?" }],
-      Default: "More rounds?",
+      Default: "Gate",
     },
     Select: { ...call(refs.functions.select, PASS), Output: {}, Next: "Evaluate this round?" },
     "Evaluate this round?": {
@@ -154,15 +162,24 @@ function afterPass(refs: LoopRefs, limits: LoopLimits): Record<string, State> {
           Next: "More passes?",
         },
       ],
-      Default: "More rounds?",
+      Default: "Gate",
     },
-    Evaluate: { ...call(refs.functions.evaluate, PASS), Output: {}, Next: "More rounds?" },
+    Evaluate: { ...call(refs.functions.evaluate, PASS), Output: {}, Next: "Gate" },
   };
 }
 
-/** A pause is an ending people chose by their budget, no alarm: it succeeds and says so. */
+/** A pause is an ending people chose by their budget, and a stop one they chose by their gate: no alarm, they succeed and say so. */
 const ENDINGS: Record<string, State> = {
   Finished: { Type: "Succeed", Output: { runId: "{% $runId %}", status: "finished", round: "{% $thisRound %}" } },
+  "Stopped at the gate": {
+    Type: "Succeed",
+    Output: {
+      runId: "{% $runId %}",
+      status: "finished",
+      round: "{% $thisRound %}",
+      reason: "{% $states.input.reason %}",
+    },
+  },
   Paused: { Type: "Succeed", Output: { runId: "{% $runId %}", status: "paused", round: "{% $thisRound %}" } },
   "Too many shards failed": {
     Type: "Fail",
@@ -175,7 +192,7 @@ const ENDINGS: Record<string, State> = {
 export function loopDefinition(refs: LoopRefs): StateMachine {
   const limits = { ...LOOP_LIMITS, ...refs.limits };
   return {
-    Comment: "RLAIF-V: rounds of generate, divide, question, score, pair, train, select, evaluate",
+    Comment: "RLAIF-V: rounds of generate, divide, question, score, pair, train, select, evaluate, gate",
     QueryLanguage: "JSONata",
     StartAt: "Prepare",
     States: {

@@ -19,6 +19,7 @@ type TryAgain = Extract<StageOutcome<Submitted>, { outcome: "try_again" }>;
 export type ShardResult = { seconds: number } & (
   | (Omit<Done, "results"> & { samples: number; parked: number })
   | TryAgain
+  | { outcome: "waiting" }
 );
 
 export type ShardDeps = AnswerDeps & {
@@ -37,7 +38,7 @@ export async function runShard(job: ShardJob, deps: ShardDeps): Promise<ShardRes
   const samples: Submitted[] = [];
   for await (const record of readLines(deps.blobs, inputKey(job))) samples.push(stage.input.parse(record));
   const outcome = await runStage(stage, samples, deps);
-  if (outcome.outcome === "try_again") return { ...outcome, seconds: seconds() };
+  if (outcome.outcome !== "done") return { ...outcome, seconds: seconds() };
   const { results, ...rest } = outcome;
   await writeResults(job, stage, results, deps);
   const parked = results.filter(({ result }) => result.outcome === "parked").length;

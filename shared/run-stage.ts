@@ -13,7 +13,9 @@ type Asked = { requests: number; usage: Map<Target, Usage> };
 export type StageOutcome<Out> =
   | (Asked & { outcome: "done"; results: Settled<Out>[]; cachedReplies: number; losses: Losses })
   /** Requests failed in a way that may pass: nothing was absorbed, the replies that came are cached. */
-  | (Asked & { outcome: "try_again"; failed: number; message: string });
+  | (Asked & { outcome: "try_again"; failed: number; message: string })
+  /** Batches are under way elsewhere: the same stage again, once they are there, goes on from them. */
+  | { outcome: "waiting" };
 
 /** How often `absorb` may ask for more before a stage is broken; two retries and one split are the most any stage wants. */
 const MAX_WAVES = 4;
@@ -21,17 +23,31 @@ const MAX_WAVES = 4;
 type Item<Out> = { sample: Submitted; replies: Map<string, ChatReply>; result: StageResult<Out> | undefined };
 type Wanted<Out> = { item: Item<Out>; request: ChatRequest };
 
+type StageDeps = AnswerDeps & { context: StageContext; lastAttempt: boolean };
+
 /**
  * Results in the order of the samples. On the last attempt failed requests become losses; before it, one that may pass
- * later ends the attempt.
+ * later ends the attempt. Every model answers here: nothing is waited for.
  */
+export function runStage<Out extends Submitted>(
+  stage: ModelStage<Submitted, Out>,
+  samples: readonly Submitted[],
+  deps: StageDeps & { elsewhere?: never },
+): Promise<Exclude<StageOutcome<Out>, { outcome: "waiting" }>>;
+/** The same, where models may answer elsewhere. */
+export function runStage<Out extends Submitted>(
+  stage: ModelStage<Submitted, Out>,
+  samples: readonly Submitted[],
+  deps: StageDeps,
+): Promise<StageOutcome<Out>>;
+/** Both of the above. */
 export async function runStage<Out extends Submitted>(
   stage: ModelStage<Submitted, Out>,
   samples: readonly Submitted[],
-  { context, lastAttempt, ...deps }: AnswerDeps & { context: StageContext; lastAttempt: boolean },
+  { context, lastAttempt, ...deps }: StageDeps,
 ): Promise<StageOutcome<Out>> {
   const items = samples.map((sample): Item<Out> => ({ sample, replies: new Map(), result: undefined }));
-  const total: Answers = { replies: new Map(), usage: new Map(), cached: 0 };
+  const total: Answers = { replies: new Map(), usage: new Map(), cached: 0, waiting: false };
   let wanted: Wanted<Out>[] = items.flatMap((item) =>
     stage.ask(item.sample, context).map((request) => ({ item, request })),
   );
@@ -42,6 +58,7 @@ export async function runStage<Out extends Submitted>(
       wanted.map(({ request }) => request),
       deps,
     );
+    if (answers.waiting) return { outcome: "waiting" };
     addAnswers(total, answers);
     for (const { item, request } of wanted)
       item.replies.set(request.custom_id, answers.replies.get(request.custom_id)!);

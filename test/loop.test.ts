@@ -9,6 +9,8 @@ import { IN_PROCESS_LIMITS, LOOP_LIMITS, type LoopRefs, type WorkerName } from "
 import type { Execution, Json } from "../shared/ports/orchestrator.ts";
 import {
   DispatchInput,
+  GateInput,
+  type GateResult,
   LoopOutput,
   PassInput,
   PlanInput,
@@ -19,7 +21,7 @@ import {
 import { memoryObjects, NamedError, type Objects } from "./adapters/asl/bench.ts";
 import { virtualClock } from "./support/virtual-clock.ts";
 
-const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate"];
+const WORKERS: WorkerName[] = ["prepare", "plan", "dispatch", "pair", "train", "select", "evaluate", "gate"];
 const REFS: LoopRefs = {
   functions: Object.fromEntries(WORKERS.map((name) => [name, name])) as Record<WorkerName, string>,
   bucket: "bucket",
@@ -35,12 +37,15 @@ type World = {
   /** Called for every dispatch; may throw. Otherwise the shard succeeds a second later. */
   onDispatch?: (input: DispatchInput) => void;
   paused?: () => boolean;
+  gate?: (round: number) => GateResult;
 };
 
 /** A run whose workers remember nothing but what they were asked, as `pass stage` or `pass worker`. */
 class TestRun {
   readonly calls: string[] = [];
   readonly dispatched: string[] = [];
+  /** Before which rounds the gate was asked: the number of the last one that had ended. */
+  readonly gated: number[] = [];
   readonly objects: Objects = new Map();
   readonly clock = virtualClock();
   readonly orchestrator: LocalOrchestrator;
@@ -54,6 +59,7 @@ class TestRun {
       pair: this.#simple("pair", { pairs: world.pairs ?? 3 }),
       select: this.#simple("select", {}),
       evaluate: this.#simple("evaluate", {}),
+      gate: this.#gate,
     };
     this.orchestrator = openOrchestrator({
       database: new DatabaseSync(":memory:"),
@@ -123,6 +129,13 @@ class TestRun {
     );
   };
 
+  #gate = async (payload: Json) => {
+    this.#refuseWhenPaused();
+    const { round } = GateInput.parse(payload);
+    this.gated.push(round);
+    return this.world.gate?.(round) ?? { outcome: "go_on" };
+  };
+
   #simple(name: string, result: Json) {
     return async (payload: Json) => {
       this.#refuseWhenPaused();
@@ -169,6 +182,39 @@ test("the control is trained and evaluated once, after the last round", async ()
   const run = new TestRun({ prepared: { basePasses: [], rounds: 1, hasControl: true }, selectPasses: [] });
   assert.equal((await run.execution()).status, "SUCCEEDED");
   assert.deepEqual(run.calls.slice(-6), ["1.control train", ...stages("1.control"), "1.control evaluate"]);
+});
+
+test("the gate stands before every round and after the last", async () => {
+  const run = new TestRun({ prepared: { hasControl: true } });
+  assert.equal((await run.execution()).status, "SUCCEEDED");
+  assert.deepEqual(run.gated, [0, 1, 2, 2]);
+});
+
+test("a gate that says stop ends the run as finished, with its reason and without the rounds that were left", async () => {
+  const stop = { outcome: "stop" as const, reason: "recall fell" };
+  const run = new TestRun({
+    prepared: { basePasses: [], rounds: 4, hasControl: true },
+    gate: (round) => (round < 2 ? { outcome: "go_on" } : stop),
+  });
+  const { status, output } = await run.execution();
+  const ending = { runId: "demo", status: "finished", round: 2, reason: "recall fell" };
+  assert.deepEqual([status, LoopOutput.parse(output)], ["SUCCEEDED", ending]);
+  assert.deepEqual([run.calls.at(-1), run.gated], ["2.greedy evaluate", [0, 1, 2]]);
+  const again = new TestRun({ prepared: { basePasses: [], rounds: 4, firstRound: 3 }, gate: () => stop });
+  assert.deepEqual((await again.execution()).output, ending);
+  assert.deepEqual(again.calls, []);
+});
+
+test("a gate that finds the budget spent pauses the run before the next round", async () => {
+  const spent = () => {
+    throw new NamedError(RUN_PAUSED);
+  };
+  const run = new TestRun({
+    prepared: { basePasses: [] },
+    gate: (round) => (round === 1 ? spent() : { outcome: "go_on" }),
+  });
+  assert.deepEqual((await run.execution()).output, { runId: "demo", status: "paused", round: 1 });
+  assert.equal(run.calls.at(-1), "1.greedy evaluate");
 });
 
 test("a run without trainer and evaluation makes pairs only", async () => {

@@ -13,6 +13,8 @@ export function checkKey(key: string): string {
   );
 }
 
+export const isKey = (key: string): boolean => problemOf(key) === undefined;
+
 /** A prefix is the beginning of a key: it may be empty, and may end in the middle of a name or with a slash. */
 export function checkPrefix(prefix: string): string {
   if (prefix !== "") checkKey(prefix.endsWith("/") ? prefix.slice(0, -1) : prefix);

@@ -5,7 +5,7 @@ import { reportKey } from "../../shared/keys.ts";
 import { runSizes } from "../../shared/run-sizes.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunPlan } from "../../shared/schemas/plan.ts";
-import type { RunState } from "../../shared/schemas/rows.ts";
+import type { RunRow, RunState } from "../../shared/schemas/rows.ts";
 import { resultTable } from "../report/table.ts";
 import { carryOut } from "../runtime/carry-out.ts";
 import type { Local } from "../runtime/local.ts";
@@ -50,8 +50,7 @@ export async function executeRun(
       return EXIT.interrupted;
     }
     const path = join(local.dataDir, reportKey(runId, "html"));
-    const ending =
-      run.state === "finished" ? [] : [`The run ${run.state === "paused" ? "paused" : "failed"}: ${run.reason}`];
+    const ending = endingOf(run);
     const text = [
       resultTable(report, process.stdout.columns ?? TABLE_WIDTH),
       ...report.warnings.map((warning) => `note: ${warning}`),
@@ -67,6 +66,14 @@ export async function executeRun(
     progress.stop();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
+}
+
+const TOLD = { finished: "ended early", paused: "paused" } as const;
+
+/** A run that finished with its last round needs no word. */
+function endingOf({ state, reason }: RunRow): string[] {
+  if (state === "finished" && reason === undefined) return [];
+  return [`The run ${TOLD[state as keyof typeof TOLD] ?? "failed"}: ${reason}`];
 }
 
 /** ` --data DIR`, unless it is the default. */

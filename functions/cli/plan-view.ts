@@ -17,7 +17,8 @@ export function planText(plan: RunPlan, config: RunConfig): string {
       ({ stage, requests, usdMicros }) =>
         `${stage.padEnd(9)} about ${requests.toLocaleString("en")} requests, $${dollars(usdMicros)}`,
     ),
-    `${pc.bold("money")}     about $${dollars(plan.estimate.usdMicros)} to servers (compute prices of ${PRICES_AS_OF}); never more than the budget of $${config.budgetUsd.toFixed(2)}`,
+    `${pc.bold("money")}     about $${dollars(plan.estimate.usdMicros)} to servers and GPUs (compute prices of ${PRICES_AS_OF}); never more than the budget of $${config.budgetUsd.toFixed(2)}`,
+    ...gpuLines(plan),
     ...badRowLines(plan),
     ...plan.warnings.map((warning) => `${pc.yellow("warning:")} ${warning}`),
   ].join("\n");
@@ -28,6 +29,16 @@ function badRowLines({ badRows: { count, first } }: RunPlan): string[] {
   const lines = first.map((row) => `  line ${row.line}, ${row.field} = ${row.value}: ${row.reason}. ${row.fix}`);
   const more = count > first.length ? [`  and ${count - first.length} more`] : [];
   return [pc.yellow(`${plural(count, "bad row")} left out:`), ...lines, ...more];
+}
+
+/** Of rented GPUs; nothing where none is. */
+function gpuLines({ estimate: { gpu } }: RunPlan): string[] {
+  if (gpu === undefined) return [];
+  const hours = (seconds: number) => `${(seconds / 3600).toFixed(1)} h`;
+  const training = gpu.trainSeconds === 0 ? "" : ` and ${hours(gpu.trainSeconds)} of the trainer`;
+  return [
+    `${pc.bold("GPUs")}      about ${hours(gpu.containerSeconds)} of containers${training}; ${hours(gpu.wallSeconds)} from start to end, without evaluation and queues`,
+  ];
 }
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

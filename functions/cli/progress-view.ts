@@ -30,6 +30,8 @@ export function progressLine(state: ProgressState, event: RunEvent, nowMs: numbe
       return `${prefix} ${passText(event.passId)}: answers with a hallucination ${percent(event.metrics.response_hallucination.value)}, ${leftText(state, nowMs)}, ${money(state)}`;
     case "promoted":
       return `${prefix} round ${event.round}: promoted ${event.checkpoint}`;
+    case "gate":
+      return `${prefix} round ${event.round}: ${event.reason}`;
     case "run":
       return `${prefix} run ${event.runId} ${event.state}${event.reason === undefined ? "" : `: ${event.reason}`}`;
     default:

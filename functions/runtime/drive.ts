@@ -1,51 +1,13 @@
 /** Starts a planned run or goes on with one, and stays with it until it ends. */
 
-import { runAccount, runReservations } from "../../shared/budget/accounts.ts";
-import { toMicros } from "../../shared/budget/prices.ts";
+import { runReservations } from "../../shared/budget/accounts.ts";
 import { Drain } from "../../shared/drain.ts";
-import { configKey, planKey, samplesKey } from "../../shared/keys.ts";
-import type { Execution } from "../../shared/ports/orchestrator.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
-import { LoopOutput } from "../../shared/schemas/loop.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { LocalOrchestrator } from "../adapters/asl/orchestrator.ts";
-import { writeJson } from "../workers/files.ts";
-import { type Ending, RunStopped, shortOfMoney, stoppedByHand } from "./endings.ts";
+import { type Ending, endingOf, RunStopped, stoppedByHand } from "./endings.ts";
 import { LOOP_NAME, type Local, openLoop } from "./local.ts";
-import type { PlannedRun } from "./plan-run.ts";
 import { moveRun } from "./run-rows.ts";
-
-/** Stores the run's inputs; a run that is there already is left as it is. */
-export async function createRun(
-  { plan, config, parts }: PlannedRun,
-  local: Local,
-  state: "queued" | "running" = "running",
-): Promise<{ outcome: "written" | "already_there" }> {
-  const { runId } = plan;
-  if ((await local.store.runs.get(runId)) !== undefined) return { outcome: "already_there" };
-  for (const part of ["data", "selection", "evaluation"] as const) {
-    await local.blobs.write(
-      samplesKey(runId, part),
-      parts[part].map((sample) => `${JSON.stringify(sample)}\n`).join(""),
-    );
-  }
-  await writeJson(local.blobs, configKey(runId), config);
-  await writeJson(local.blobs, planKey(runId), plan);
-  await local.store.ledger.open(runAccount(runId), toMicros(config.budgetUsd));
-  const now = local.clock.now();
-  return local.store.runs.create({
-    runId,
-    name: config.name,
-    state,
-    version: 0,
-    createdAt: now,
-    updatedAt: now,
-    workedMs: 0,
-    configKey: configKey(runId),
-    round: 0,
-    rounds: config.rounds,
-  });
-}
 
 /** Whoever held this run's reservations is dead, the lock says so: their leases need not run out. Other runs' go on. */
 async function takeBackReservations(runId: string, local: Local): Promise<void> {
@@ -121,15 +83,6 @@ export async function forgetExecution(runId: string, local: Local): Promise<void
   } finally {
     await loop.close();
   }
-}
-
-function endingOf(runId: string, execution: Execution): Ending {
-  if (execution.status !== "SUCCEEDED") {
-    const { error, cause } = execution.error ?? { error: execution.status, cause: "" };
-    return { state: "failed", reason: `${error}: ${cause}` };
-  }
-  const output = LoopOutput.parse(execution.output);
-  return output.status === "finished" ? { state: "finished", reason: undefined } : shortOfMoney(runId);
 }
 
 /** The reason, once there is one. */

@@ -1,5 +1,7 @@
 /** Why a run stands still, in words for people; both doors are named, for a folder's runs may be driven by either. */
 import { Drain } from "../../shared/drain.ts";
+import type { Execution } from "../../shared/ports/orchestrator.ts";
+import { LoopOutput } from "../../shared/schemas/loop.ts";
 import type { RunRow, RunState } from "../../shared/schemas/rows.ts";
 
 export type Ending = { state: RunState; reason: string | undefined };
@@ -46,4 +48,14 @@ export const shortOfMoney = (runId: string): Ending => ({
 /** Such a run goes on once its budget is raised; one that a person paused waits for a person. */
 export function isShortOfMoney({ state, reason }: Pick<RunRow, "state" | "reason">): boolean {
   return state === "paused" && reason?.startsWith(SHORT) === true;
+}
+
+/** How a run stands once its execution has ended. */
+export function endingOf(runId: string, execution: Execution): Ending {
+  if (execution.status !== "SUCCEEDED") {
+    const { error, cause } = execution.error ?? { error: execution.status, cause: "" };
+    return { state: "failed", reason: `${error}: ${cause}` };
+  }
+  const output = LoopOutput.parse(execution.output);
+  return output.status === "finished" ? { state: "finished", reason: output.reason } : shortOfMoney(runId);
 }

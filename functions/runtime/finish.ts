@@ -19,37 +19,37 @@ import { reportHtml } from "../report/html.ts";
 import { thumbnail } from "../report/thumbnail.ts";
 import { readConfig, readJson, readPairs, readScored, writeJson } from "../workers/files.ts";
 import { buildReport } from "../workers/report.ts";
-import type { Local } from "./local.ts";
 import { configDigest } from "./plan-run.ts";
+import type { World } from "./world.ts";
 
 const HELD_OUT_EXAMPLES = 12; // our choice: a page people still read to the end
 const PAIR_EXAMPLES = 12;
 
 /** Writes `report.json`, `report.html` and the datasets of all rounds that have pairs; gives the report. */
-export async function finishRun(run: RunRow, local: Local): Promise<Report> {
+export async function finishRun(run: RunRow, world: World): Promise<Report> {
   const { runId } = run;
-  const report = await buildReport(run, { ...local, bench: () => scenesBench });
+  const report = await buildReport(run, { ...world, bench: () => scenesBench });
   for (const { round } of report.rounds) {
-    for (const format of ["jsonl", "parquet"] as const) await exportRound({ runId, round, format }, local);
+    for (const format of ["jsonl", "parquet"] as const) await exportRound({ runId, round, format }, world);
   }
-  await writeJson(local.blobs, reportKey(runId, "json"), report);
-  await local.blobs.write(reportKey(runId, "html"), reportHtml(report, await examplesOf(report, local)));
+  await writeJson(world.blobs, reportKey(runId, "json"), report);
+  await world.blobs.write(reportKey(runId, "html"), reportHtml(report, await examplesOf(report, world)));
   return report;
 }
 
 /** The report as far as the run has come; a finished run's as it was written. */
-export async function currentReport(run: RunRow, local: Local): Promise<Report> {
+export async function currentReport(run: RunRow, world: World): Promise<Report> {
   const written =
-    run.state === "finished" ? await readJson(local.blobs, reportKey(run.runId, "json"), Report) : undefined;
-  return written ?? buildReport(run, { ...local, bench: () => scenesBench });
+    run.state === "finished" ? await readJson(world.blobs, reportKey(run.runId, "json"), Report) : undefined;
+  return written ?? buildReport(run, { ...world, bench: () => scenesBench });
 }
 
 /** The same as a page. */
-export async function currentReportPage(run: RunRow, local: Local): Promise<string> {
-  const written = run.state === "finished" ? await local.blobs.read(reportKey(run.runId, "html")) : undefined;
+export async function currentReportPage(run: RunRow, world: World): Promise<string> {
+  const written = run.state === "finished" ? await world.blobs.read(reportKey(run.runId, "html")) : undefined;
   if (written !== undefined) return new TextDecoder().decode(written);
-  const report = await currentReport(run, local);
-  return reportHtml(report, await examplesOf(report, local));
+  const report = await currentReport(run, world);
+  return reportHtml(report, await examplesOf(report, world));
 }
 
 export type RoundExport = { runId: string; round: number; format: ExportFormat };
@@ -57,26 +57,26 @@ export type RoundExport = { runId: string; round: number; format: ExportFormat }
 /** Writes one round's dataset below `rounds/<n>/dataset/<format>`, or below `prefix` of another store. */
 export async function exportRound(
   { runId, round, format }: RoundExport,
-  local: Local,
-  output = { store: local.blobs, prefix: `${roundPrefix(runId, round)}/dataset/${format}` },
+  world: World,
+  output = { store: world.blobs, prefix: `${roundPrefix(runId, round)}/dataset/${format}` },
 ) {
-  const config = await readConfig(local.blobs, runId);
+  const config = await readConfig(world.blobs, runId);
   return exportDataset({
-    pairs: () => storedPairs(runId, round, local),
-    blobs: local.blobs,
-    lineage: await lineageOf({ runId, round, config }, local),
+    pairs: () => storedPairs(runId, round, world),
+    blobs: world.blobs,
+    lineage: await lineageOf({ runId, round, config }, world),
     format,
     output,
   });
 }
 
-async function* storedPairs(runId: string, round: number, { blobs }: Local): AsyncGenerator<Pair> {
+async function* storedPairs(runId: string, round: number, { blobs }: World): AsyncGenerator<Pair> {
   for await (const record of readLines(blobs, pairsKey(runId, round))) yield Pair.parse(record);
 }
 
 async function lineageOf(
   { runId, round, config }: { runId: string; round: number; config: RunConfig },
-  { blobs }: Local,
+  { blobs }: World,
 ): Promise<Lineage> {
   const plan = await readJson(blobs, planKey(runId), RunPlan);
   if (plan === undefined) throw new Error(`run ${runId} has no plan`);
@@ -106,10 +106,10 @@ async function lineageOf(
   };
 }
 
-async function examplesOf(report: Report, local: Local): Promise<ReportExamples> {
+async function examplesOf(report: Report, world: World): Promise<ReportExamples> {
   const { id: runId, seed } = report.run;
   const bench = report.config.evaluate === undefined ? undefined : scenesBench;
-  const deps = { store: local.store, blobs: local.blobs };
+  const deps = { store: world.store, blobs: world.blobs };
   const base = await readScored(deps, runId, "0.evaluate");
   const last = report.rounds.findLast(({ metrics }) => metrics !== null)?.round;
   const aligned = new Map(
@@ -120,20 +120,20 @@ async function examplesOf(report: Report, local: Local): Promise<ReportExamples>
   );
   const heldOut = [];
   for (const sample of drawExamples(sortedBy(base, "sampleId"), HELD_OUT_EXAMPLES, seed)) {
-    const image = await thumbnailOf(sample.image.sha256, local);
+    const image = await thumbnailOf(sample.image.sha256, world);
     const example = heldOutExample(bench, { base: sample, aligned: aligned.get(sample.sampleId) }, image);
     if (example !== undefined) heldOut.push(example);
   }
   const pairs = [];
-  for (const { round } of report.rounds) pairs.push(...(await readPairs(local.blobs, runId, round)));
+  for (const { round } of report.rounds) pairs.push(...(await readPairs(world.blobs, runId, round)));
   const shown = [];
   for (const pair of drawExamples(sortedBy(pairs, "pairId"), PAIR_EXAMPLES, seed)) {
-    shown.push(pairExample(bench, pair, await thumbnailOf(pair.image.sha256, local)));
+    shown.push(pairExample(bench, pair, await thumbnailOf(pair.image.sha256, world)));
   }
   return { heldOut, pairs: shown };
 }
 
-async function thumbnailOf(sha256: string, { blobs }: Local) {
+async function thumbnailOf(sha256: string, { blobs }: World) {
   const bytes = await blobs.read(contentKey(sha256));
   if (bytes === undefined) throw new Error(`image ${sha256} is gone from the data folder`);
   return thumbnail(bytes);

@@ -21,6 +21,7 @@ import { scenesBench } from "../embedded/world/bench.ts";
 import type { WorkerDeps } from "../workers/deps.ts";
 import { dispatch } from "../workers/dispatch.ts";
 import { evaluate } from "../workers/evaluate.ts";
+import { gate } from "../workers/gate.ts";
 import { pair } from "../workers/pair.ts";
 import { plan } from "../workers/plan.ts";
 import { prepare } from "../workers/prepare.ts";
@@ -140,7 +141,7 @@ export function openLoop(
     emit,
     signal,
   };
-  const workers = { prepare, plan, dispatch, pair, train, evaluate, select };
+  const workers = { prepare, plan, dispatch, pair, train, evaluate, select, gate };
   const names = Object.keys(workers) as (keyof typeof workers)[];
   const orchestrator = openOrchestrator({
     database: join(local.dataDir, "loop.sqlite"), // of its own: every transition is a commit

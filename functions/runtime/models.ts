@@ -7,6 +7,7 @@ import { randomFrom } from "../../shared/random.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { Checkpoint } from "../../shared/schemas/rows.ts";
 import { openaiEngine } from "../adapters/openai/engine.ts";
+import { EngineFailure } from "../adapters/openai/failure.ts";
 import { EMBEDDED_LIMITS, type FairEngine, fairEngine } from "../fair/fair-engine.ts";
 
 export type ModelSource = {
@@ -26,6 +27,8 @@ type World = {
   embedded: () => Engine;
   /** Deal each engine's concurrency between its flows. */
   fair: boolean;
+  /** The server that a `modal` model is served by for single chats; left out: it cannot be used here at all. */
+  served?: (model: ModelRef) => ModelRef;
 };
 
 export function modelSource(world: World): ModelSource {
@@ -33,29 +36,68 @@ export function modelSource(world: World): ModelSource {
   const shared = new Map<string, Promise<FairEngine>>();
   const infos = new Map<string, Promise<EngineInfo>>();
 
+  const openai = (model: ModelRef): Engine =>
+    openaiEngine({ ...world, model, apiKey: world.env[model.apiKeyEnv], random: randomFrom(Date.now()) });
   const engine = (model: ModelRef): Promise<Engine> =>
-    remembered(engines, serverOf(model), async () =>
-      model.engine === "embedded"
-        ? world.embedded()
-        : openaiEngine({ ...world, model, apiKey: world.env[model.apiKeyEnv], random: randomFrom(Date.now()) }),
-    );
+    remembered(engines, serverOf(model), async () => {
+      if (model.engine === "embedded") return world.embedded();
+      return model.engine === "modal" ? openai((world.served ?? notHere)(model)) : openai(model);
+    });
   const engineFor = async (model: ModelRef, flow: string | undefined): Promise<Engine> => {
     if (flow === undefined || !world.fair) return engine(model);
     const limits = model.engine === "embedded" ? EMBEDDED_LIMITS : { inFlight: model.maxConcurrency };
     const dealt = await remembered(shared, serverOf(model), async () => fairEngine(await engine(model), limits));
     return dealt.for(flow);
   };
-  const describe = (model: ModelRef, name: string) =>
-    remembered(infos, `${serverOf(model)} ${name}`, async () => (await engine(model)).describe(name));
+  const describe = async (model: ModelRef, name: string): Promise<EngineInfo> =>
+    model.engine === "modal" && world.served !== undefined
+      ? onModal(model)
+      : remembered(infos, `${serverOf(model)} ${name}`, async () => (await engine(model)).describe(name));
 
   return {
     engine,
     async bind(model, checkpoint, flow) {
-      // The embedded engine finds a checkpoint's weights by its key; a server is told the name it serves them under.
-      const name = checkpoint === undefined ? model.model : checkpoint.key;
+      const name = checkpoint === undefined ? model.model : nameOf(model, checkpoint);
       const info = await describe(model, name);
       const revision = checkpoint?.sha256 ?? info.revision;
-      return { engine: await engineFor(model, flow), model: name, revision, info };
+      const bound = model.engine === "modal" ? lazily(() => engineFor(model, flow)) : await engineFor(model, flow);
+      return { engine: bound, model: name, revision, info };
+    },
+  };
+}
+
+/** The embedded engine finds a checkpoint's weights by its key; a server on Modal knows them by the checkpoint's name. */
+const nameOf = ({ engine }: ModelRef, { id, key }: Checkpoint): string => (engine === "modal" ? id : key);
+
+/** vLLM gives logprobs and obeys JSON schemas; which weights are loaded stands in the config. */
+function onModal({ model, revision }: ModelRef): EngineInfo {
+  const warning = `${model} has no revision: its newest weights are used; name a commit in "revision" so that the run can be repeated`;
+  return {
+    name: "modal",
+    revision: revision ?? "",
+    logprobs: true,
+    structuredOutput: true,
+    warnings: revision === undefined ? [warning] : [],
+  };
+}
+
+function notHere({ model }: ModelRef): never {
+  throw new EngineFailure({
+    code: "modal_not_here",
+    message: `${model}: the engine "modal" needs a service that is deployed on AWS and Modal (docs/deploy.md); send the run there with --server URL`,
+    retryable: false,
+  });
+}
+
+/** A model whose batches are answered elsewhere is bound without a server being there for its chat. */
+function lazily(open: () => Promise<Engine>): Engine {
+  return {
+    describe: async (model) => (await open()).describe(model),
+    async *run(lines, signal) {
+      yield* (await open()).run(lines, signal);
+    },
+    async *stream(body, signal) {
+      yield* (await open()).stream(body, signal);
     },
   };
 }
@@ -72,5 +114,5 @@ function remembered<T>(cache: Map<string, Promise<T>>, key: string, make: () => 
 
 /** Roles with the same server, key and limits share its concurrency, its pauses and its health. */
 function serverOf({ engine, baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds }: ModelRef): string {
-  return engine === "embedded" ? engine : [baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds].join(" ");
+  return engine === "embedded" ? engine : [engine, baseUrl, apiKeyEnv, maxConcurrency, timeoutSeconds].join(" ");
 }

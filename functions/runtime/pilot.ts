@@ -16,10 +16,10 @@ import { readJson, writeJson } from "../workers/files.ts";
 import { EMBEDDED_SECONDS_BOUND } from "../workers/money.ts";
 import { pairRound } from "../workers/pair.ts";
 import { samplesOfPass } from "../workers/plan.ts";
-import type { Local } from "./local.ts";
 import { type Payer, PilotLimited, pilotMeter } from "./pilot-money.ts";
 import { walkSamples } from "./pilot-walk.ts";
 import type { PlannedRun } from "./plan-run.ts";
+import type { World } from "./world.ts";
 
 const PILOT_SAMPLES = 20;
 const BOOTSTRAP = { confidence: 0.95, resamples: 2000 }; // our choice
@@ -43,7 +43,7 @@ export type Estimated = { outcome: "estimated" } & PilotView;
 /** `payer`: whose day the pilot's money comes from. A pilot of the same samples, models and settings is not run twice. */
 export async function runPilot(
   planned: PlannedRun,
-  local: Local,
+  world: World,
   { signal, payer }: { signal: AbortSignal; payer: Payer | undefined },
 ): Promise<Estimated | Refused> {
   const { config, parts } = planned;
@@ -53,13 +53,13 @@ export async function runPilot(
     randomFrom(seedFor(config.seed, "pilot")),
   );
   const key = pilotKey(pilotHash(planned, chosen));
-  const stored = await readJson(local.blobs, key, PilotRecord);
+  const stored = await readJson(world.blobs, key, PilotRecord);
   if (stored !== undefined) return estimated(planned, stored);
   try {
-    const record = await walk(chosen, config, local, { signal, payer });
+    const record = await walk(chosen, config, world, { signal, payer });
     const [first] = record.samples;
     if (record.scored.length === 0) return allParked(first?.parked ?? "");
-    await writeJson(local.blobs, key, record);
+    await writeJson(world.blobs, key, record);
     return estimated(planned, record);
   } catch (error) {
     if (error instanceof PilotLimited) return noRoom(error);
@@ -78,10 +78,10 @@ function pilotHash({ config, plan }: PlannedRun, chosen: readonly Submitted[]): 
 async function walk(
   samples: readonly Submitted[],
   config: RunConfig,
-  local: Local,
+  world: World,
   { signal, payer }: { signal: AbortSignal; payer: Payer | undefined },
 ): Promise<PilotRecord> {
-  const { clock, store, models } = local;
+  const { clock, store, models } = world;
   const flow = `pilot of ${payer?.principal.id ?? "the command line"}`;
   const bound = await bindModels({ config, round: 1, checkpoint: undefined }, (model, checkpoint) =>
     models.bind(model, checkpoint, flow),

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { estimateRun } from "../../shared/budget/estimate.ts";
+import { type Estimate, estimateRun } from "../../shared/budget/estimate.ts";
 import { canonicalJson, contentHash } from "../../shared/ids.ts";
 import { readLines } from "../../shared/jsonl.ts";
 import { manifestKey } from "../../shared/keys.ts";
@@ -14,7 +14,7 @@ import { Submitted } from "../../shared/schemas/sample.ts";
 import { knowsImage } from "../embedded/image-check.ts";
 import type { BadRow } from "../intake/bad-row.ts";
 import { manifestDigest, readManifest } from "../intake/manifest.ts";
-import type { Local } from "./local.ts";
+import type { World } from "./world.ts";
 
 export type CheckedData = { samples: Submitted[]; bad: BadRow[] };
 export type PlannedRun = {
@@ -27,13 +27,13 @@ const SHOWN_BAD_ROWS = 20;
 const LOOKED_AT_IMAGES = 20; // our choice: enough to tell whose world they are of
 const Package = z.object({ version: z.string() });
 
-export async function planRun(config: RunConfig, local: Local, options: { strict: boolean }): Promise<PlannedRun> {
+export async function planRun(config: RunConfig, world: World, options: { strict: boolean }): Promise<PlannedRun> {
   const empty: CheckedData = { samples: [], bad: [] };
-  const read = (ref: DataRef | undefined) => (ref === undefined ? empty : checkData(ref, local, options));
+  const read = (ref: DataRef | undefined) => (ref === undefined ? empty : checkData(ref, world, options));
   const data = await read(config.data);
   const selection = await read(config.evaluate?.selection);
   const evaluation = await read(config.evaluate?.data);
-  const models = await describeModels(config, local);
+  const models = await describeModels(config, world);
   const estimate = estimateRun(config, data.samples.length);
   const bad = [...data.bad, ...selection.bad, ...evaluation.bad];
   const digest = manifestDigest(
@@ -44,7 +44,8 @@ export async function planRun(config: RunConfig, local: Local, options: { strict
     ...estimate.unpriced.map(
       (model) => `${model} has no price in the config: its cost counts as 0 and the budget cannot hold it`,
     ),
-    ...(await strangerWarnings(config, data.samples, local)),
+    ...(estimate.gpu?.warnings ?? []),
+    ...(await strangerWarnings(config, data.samples, world)),
     ...roundWarnings(config, data.samples.length),
   ];
   const plan: RunPlan = {
@@ -54,12 +55,19 @@ export async function planRun(config: RunConfig, local: Local, options: { strict
     trains: config.train !== undefined,
     models: models.map(({ warnings: _, ...model }) => model),
     badRows: { count: bad.length, first: bad.slice(0, SHOWN_BAD_ROWS).map(({ outcome: _, ...row }) => row) },
-    estimate: { stages: estimate.stages, usdMicros: estimate.usdMicros },
+    estimate: plannedEstimate(estimate),
     warnings: [...new Set(warnings)],
     codeVersion: codeVersion(),
     manifestDigest: digest,
   };
   return { plan, config, parts: { data: data.samples, selection: selection.samples, evaluation: evaluation.samples } };
+}
+
+function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimate"] {
+  if (gpu === undefined) return { stages, usdMicros };
+  const containerSeconds = gpu.stages.reduce((sum, stage) => sum + stage.containerSeconds, 0);
+  const trainSeconds = gpu.training?.containerSeconds ?? 0;
+  return { stages, usdMicros, gpu: { containerSeconds, trainSeconds, wallSeconds: gpu.wallSeconds } };
 }
 
 /** The same config, data and code are the same run, wherever the files lie. */
@@ -80,7 +88,7 @@ export function configDigest(config: RunConfig): string {
 
 async function checkData(
   ref: DataRef,
-  { blobs }: Pick<Local, "blobs">,
+  { blobs }: Pick<World, "blobs">,
   { strict }: { strict: boolean },
 ): Promise<CheckedData> {
   const checked: CheckedData = { samples: [], bad: [] };
@@ -101,7 +109,7 @@ async function sentManifest(manifestId: string, blobs: Pick<BlobStore, "stream">
 
 type Described = PlannedModel & { warnings: string[] };
 
-async function describeModels(config: RunConfig, { models }: Local): Promise<Described[]> {
+async function describeModels(config: RunConfig, { models }: World): Promise<Described[]> {
   const roles: [string, ModelRef][] = [
     ["policy", config.policy],
     ["divider", config.divider],
@@ -135,7 +143,7 @@ function warningsOf(role: string, model: ModelRef, info: EngineInfo): string[] {
 async function strangerWarnings(
   config: RunConfig,
   samples: readonly Submitted[],
-  { blobs }: Pick<Local, "blobs">,
+  { blobs }: Pick<World, "blobs">,
 ): Promise<string[]> {
   if (config.policy.engine !== "embedded" && config.labelers.every(({ engine }) => engine !== "embedded")) return [];
   let strangers = 0;

@@ -8,8 +8,7 @@ import { inputKey, type ShardJob } from "../../shared/run-shard.ts";
 import type { PassId, Pointer, RunRow, SampleMove, SampleRow } from "../../shared/schemas/rows.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import type { Moved } from "../api/deps.ts";
-import { forgetExecution } from "./drive.ts";
-import type { Local } from "./local.ts";
+import type { World } from "./world.ts";
 
 /** The most rows one query may give, and the most samples a shard may have. */
 const ROWS_AT_ONCE = 1000;
@@ -20,8 +19,10 @@ const ROWS_AT_ONCE = 1000;
  * run goes on with `resume`. Refused while the run is at work, and once the round's pairs are made: they would have to be
  * made, trained on and judged again.
  */
-export async function retryParked(run: RunRow, local: Local): Promise<Moved> {
-  const { store, blobs } = local;
+export async function retryParked(
+  run: RunRow,
+  { store, blobs, forget }: Pick<World, "store" | "blobs"> & { forget: (runId: string) => Promise<void> },
+): Promise<Moved> {
   const { runId, state } = run;
   if (state === "running" || state === "queued") return notPossible("The run is at work: pause it first.");
   if (state === "finished") return notPossible("The run is finished.");
@@ -34,7 +35,7 @@ export async function retryParked(run: RunRow, local: Local): Promise<Moved> {
   if (parked.length === 0) return notPossible(`No sample of pass ${passId} is parked.`);
   const shards = [...Map.groupBy(parked, ({ shardId }) => shardId)].map(([, rows]) => earliest(rows));
   const moves = (await Promise.all(shards.map((job) => movesBack(job, { store, blobs })))).flat();
-  await forgetExecution(runId, local);
+  await forget(runId);
   // Begun together, so that a store that commits in groups writes both or neither. Otherwise shards are open before their
   // samples are back, and asking again does the rest.
   await Promise.all([store.shards.reopen(shards.flatMap(fromHereOn)), store.samples.move(runId, passId, moves)]);

@@ -3,8 +3,8 @@ import { runAccount } from "../../shared/budget/accounts.ts";
 import { MICROS_PER_USD, toMicros } from "../../shared/budget/prices.ts";
 import type { Admission, Principal } from "../api/admission/admission.ts";
 import type { Refused } from "../api/deps.ts";
-import type { Local } from "./local.ts";
 import { ownerOf } from "./run-owner.ts";
+import type { World } from "./world.ts";
 
 export type RunMoney = {
   /** The run's whole budget out of the owner's day. `field`: where the asker named it. */
@@ -17,7 +17,7 @@ export type RunMoney = {
   setBudget(run: { runId: string; holds: boolean }, budgetUsd: number, asker: Principal): Promise<Refused | undefined>;
 };
 
-export function runMoney({ store, blobs }: Local, admission: Pick<Admission, "allotRun" | "settleRun">): RunMoney {
+export function runMoney({ store, blobs }: World, admission: Pick<Admission, "allotRun" | "settleRun">): RunMoney {
   const { ledger } = store;
 
   async function allot(owner: Principal, runId: string, usdMicros: number, field: string) {

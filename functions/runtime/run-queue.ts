@@ -1,15 +1,8 @@
 /** Lets so many runs work at once; the others wait in the order they came. */
 import type { RunStopped } from "./endings.ts";
+import type { RunWork } from "./run-control.ts";
 
-export type RunQueue = {
-  /** Does nothing for one that waits or works already. */
-  add(runId: string): void;
-  /** Takes out one that waits. */
-  remove(runId: string): boolean;
-  /** Stops one that works and waits until it does not; `false` when it was not at work. */
-  stop(runId: string, reason: RunStopped): Promise<boolean>;
-  /** Resolves when nothing is under way for it, at once where nothing is. */
-  ended(runId: string): Promise<void>;
+export type RunQueue = RunWork & {
   /** Stops all with this reason and starts none any more. */
   close(reason: RunStopped): Promise<void>;
 };

@@ -9,12 +9,10 @@ import { openAdmission } from "../api/admission/admission.ts";
 import { createApi } from "../api/app.ts";
 import { openCatalog } from "../api/chat/catalog.ts";
 import type { ApiDeps } from "../api/deps.ts";
-import { ProblemError } from "../api/problem.ts";
 import { bundleConsole } from "../console/bundle.ts";
 import { consoleRoutes } from "../console/routes.ts";
 import { checkWebhookUrl, safePost, type WebRules } from "../intake/safe-fetch.ts";
 import { serviceImages } from "../intake/service-images.ts";
-import { WebError } from "../intake/web-error.ts";
 import { webhookNotifier } from "../webhooks/notifier.ts";
 import { webhookSender } from "../webhooks/sender.ts";
 import { openDatasets } from "./datasets.ts";
@@ -23,10 +21,11 @@ import { openEventSinks } from "./event-sink.ts";
 import { currentReport, currentReportPage } from "./finish.ts";
 import { identifyLocally } from "./identify.ts";
 import { type Local, openLocal } from "./local.ts";
+import { type OpenRunControl, openRunControl } from "./local-run-control.ts";
 import { codeVersion } from "./plan-run.ts";
 import type { AllowedServer } from "./run-checks.ts";
-import { type OpenRunControl, openRunControl } from "./run-control.ts";
 import { ownerOf } from "./run-owner.ts";
+import { asUrlProblem } from "./url-problem.ts";
 
 export type ServiceOptions = {
   dataDir: string;
@@ -122,7 +121,7 @@ async function apiDeps(
     report: (run) => currentReport(run, local),
     reportHtml: (run) => currentReportPage(run, local),
     dataset: openDatasets(local),
-    checkWebhookUrl: (url) => checkWebhookUrl(url, options.web).catch(asProblem),
+    checkWebhookUrl: (url) => checkWebhookUrl(url, options.web).catch(asUrlProblem),
     version: codeVersion(),
   };
 }
@@ -142,19 +141,6 @@ function servedModels(configs: readonly RunConfig[]): { id: string; config: RunC
   for (const config of [embedded, ...configs])
     if (!models.has(config.policy.model)) models.set(config.policy.model, config);
   return [...models].map(([id, config]) => ({ id, config }));
-}
-
-function asProblem(error: unknown): never {
-  if (!(error instanceof WebError)) throw error;
-  const { code, value, reason, fix } = error;
-  throw new ProblemError({
-    status: 422,
-    code,
-    field: "url",
-    value,
-    detail: `The URL cannot be called: ${reason}.`,
-    fix,
-  });
 }
 
 async function sendWebhooks(local: Local, { web, onFault }: ServiceOptions, signal: AbortSignal): Promise<void> {

@@ -28,3 +28,34 @@ export function signedHeaders(
 function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
+
+/** Longest a signed message may have been under way, seconds: Standard Webhooks' own tolerance. */
+const TOLERANCE_SECONDS = 300;
+
+/** A received message; `headers` in lower case. */
+type Received = { headers: Readonly<Record<string, string | undefined>>; body: string; now: number };
+
+/** Whether the message was signed with this secret, and not long ago. Several signatures may stand in the header. */
+export function verifySignature(
+  { headers, body, now }: Received,
+  secret: string,
+): { outcome: "verified"; id: string } | { outcome: "refused"; reason: string } {
+  const id = headers["webhook-id"];
+  const seconds = headers["webhook-timestamp"];
+  const given = headers["webhook-signature"];
+  if (!id || !seconds || !given) return refused("webhook-id, webhook-timestamp or webhook-signature is missing");
+  if (!/^\d{1,12}$/.test(seconds)) return refused("webhook-timestamp is not a number of seconds");
+  if (Math.abs(now / 1000 - Number(seconds)) > TOLERANCE_SECONDS) return refused("webhook-timestamp is not of now");
+  const wanted = signedHeaders({ id, body, now: Number(seconds) * 1000 }, secret)["webhook-signature"];
+  const matches = given.split(" ").filter((one) => sameText(one, wanted));
+  return matches.length > 0 ? { outcome: "verified", id } : refused("the signature is not of this secret");
+}
+
+const refused = (reason: string) => ({ outcome: "refused", reason }) as const;
+
+/** In the same time whatever differs: how much of a guess was right must not be told. */
+function sameText(a: string, b: string): boolean {
+  let differences = a.length ^ b.length;
+  for (let at = 0; at < b.length; at++) differences |= a.charCodeAt(at) ^ b.charCodeAt(at);
+  return differences === 0;
+}

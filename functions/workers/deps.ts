@@ -11,6 +11,7 @@ import type { Trainer } from "../../shared/ports/trainer.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
 import type { EventSink } from "../../shared/schemas/events.ts";
 import type { Checkpoint } from "../../shared/schemas/rows.ts";
+import type { GpuDeps } from "./gpu/deps.ts";
 
 export type WorkerDeps = {
   store: StateStore;
@@ -19,6 +20,8 @@ export type WorkerDeps = {
   /** The engine of a model; a policy's checkpoint replaces the model's own weights. */
   bind: (model: ModelRef, checkpoint: Checkpoint | undefined) => Promise<BoundModel & { info: EngineInfo }>;
   trainer: Trainer | undefined;
+  /** Left out: everything is computed where the workers run. */
+  gpu?: GpuDeps;
   bench: (name: "scenes") => Bench;
   /** Reports on the task that holds a token. */
   complete: (token: string, report: TaskReport) => Promise<unknown>;
@@ -37,23 +40,27 @@ export class WorkerError extends Error {
   }
 }
 
+/** `waiting`: a GPU function works on it, and `collect` goes on with it. */
+export type Progress = { outcome: "waiting" } | { outcome: "done"; output: Json };
+
 /**
- * Runs work beyond the call that started it, as a GPU function would, and tells its end with the token. Work that was
- * stopped tells nothing: whoever goes on with the run starts it again.
+ * Runs work beyond the call that started it, and tells its end with the token. Work that was stopped tells nothing: whoever
+ * goes on with the run starts it again.
  */
 export function reportWhenDone(
   token: string,
-  work: Promise<Json>,
+  work: Promise<Progress>,
   { complete, signal, track }: Pick<WorkerDeps, "complete" | "signal" | "track">,
 ): void {
   const told = work.then(
-    (output) => complete(token, { kind: "success", output }),
+    (progress) =>
+      progress.outcome === "done" ? complete(token, { kind: "success", output: progress.output }) : undefined,
     (error: unknown) => (signal.aborted ? undefined : complete(token, { kind: "failure", ...failureOf(error) })),
   );
   track?.(told);
 }
 
-function failureOf(error: unknown): { error: string; cause: string } {
+export function failureOf(error: unknown): { error: string; cause: string } {
   const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
   return { error: name, cause: message };
 }

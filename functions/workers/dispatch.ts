@@ -10,8 +10,9 @@ import type { ShardRow } from "../../shared/schemas/rows.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import { addLosses, type Losses } from "../../shared/states/losses.ts";
 import { bindModels } from "./bind.ts";
-import { reportWhenDone, type WorkerDeps, WorkerError } from "./deps.ts";
+import { type Progress, reportWhenDone, type WorkerDeps, WorkerError } from "./deps.ts";
 import { policyOfPass, readConfig } from "./files.ts";
+import { type ShardBatches, shardBatches } from "./gpu/shard-batches.ts";
 import { type Spent, shardMeter } from "./meter.ts";
 
 const HasImage = z.object({ image: Submitted.shape.image });
@@ -20,28 +21,34 @@ const HasImage = z.object({ image: Submitted.shape.image });
 const LAST_ATTEMPT = 3;
 
 export async function dispatch(event: unknown, deps: WorkerDeps): Promise<{ accepted: true }> {
-  const { token, attempt, round: _round, ...job } = DispatchInput.parse(event);
-  const done = workShard(job, attempt, deps).then(({ shardId, samples, parked }) => ({ shardId, samples, parked }));
-  reportWhenDone(token, done, deps);
+  const task = DispatchInput.parse(event);
+  reportWhenDone(task.token, workShard(task, deps), deps);
   return { accepted: true };
 }
 
-/** Does one shard; a shard that is done already is given back as it is. */
-export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps): Promise<ShardRow> {
+/**
+ * Does one shard as far as it goes without a GPU function's answer, and asks for that; called again when the answer is
+ * there, it goes on from it. A shard that is done already is given back as it is.
+ */
+export async function workShard(task: DispatchInput, deps: WorkerDeps): Promise<Progress> {
+  const { token, attempt, round: _round, ...job } = task;
   const row = await deps.store.shards.get(job);
   if (row === undefined) throw new Error(`shard ${job.shardId} of ${job.passId} was never planned`);
-  if (row.state === "done") return row;
+  if (row.state === "done") return progressOf(row);
   const config = configForPass(await readConfig(deps.blobs, job.runId), job.passId);
   const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
   const { round } = parsePassId(job.passId);
   const { context, models, refs } = await bindModels({ config, round, checkpoint }, deps.bind);
   const work = { runId: job.runId, what: [job.passId, job.stage, job.shardId].join("/") };
   const meter = shardMeter(work, { refs, sizeOf: await imageSizes(job, deps) }, deps);
+  const batches =
+    deps.gpu && shardBatches({ ...job, round, attempt, token, refs, checkpoint }, { ...deps, gpu: deps.gpu });
   try {
     const result = await runShard(job, {
       context,
       models,
       meter,
+      ...(batches === undefined ? {} : { elsewhere: batches }),
       lastAttempt: attempt >= LAST_ATTEMPT,
       samples: deps.store.samples,
       cache: deps.store.replies,
@@ -53,12 +60,32 @@ export async function workShard(job: ShardJob, attempt: number, deps: WorkerDeps
     });
     const spent = await meter.end("answered");
     if (result.outcome === "try_again") throw new WorkerError(WORKER_RETRYABLE, result.message);
-    return await finishShard({ job, row, result, spent }, deps);
+    if (result.outcome === "waiting") return await keepWaiting(row, spent, deps);
+    return progressOf(await finishShard({ job, row, result, spent: await withBatches(spent, batches) }, deps));
   } catch (error) {
     const spent = await meter.end("cut");
     if (!deps.signal.aborted) await deps.store.shards.put(unfinishedRow(row, error, spent));
     throw error;
   }
+}
+
+const progressOf = ({ shardId, samples, parked }: ShardRow): Progress => ({
+  outcome: "done",
+  output: { shardId, samples, parked },
+});
+
+/** What models that answer here have cost so far stays with the shard. */
+async function keepWaiting(row: ShardRow, spent: Spent, { store }: WorkerDeps): Promise<Progress> {
+  const losses = addLosses(lossesSoFar(row), { cost_above_bound: spent.cappedMicros });
+  await store.shards.put({ ...row, state: "running", usdMicros: row.usdMicros + spent.usdMicros, losses });
+  return { outcome: "waiting" };
+}
+
+type SpentInAll = Spent & { gpuSeconds: number };
+
+async function withBatches(spent: Spent, batches: ShardBatches | undefined): Promise<SpentInAll> {
+  const { usdMicros, gpuSeconds } = (await batches?.spent()) ?? { usdMicros: 0, gpuSeconds: 0 };
+  return { ...spent, usdMicros: spent.usdMicros + usdMicros, gpuSeconds };
 }
 
 /** Sizes of the shard's images, by the URL under which stages ask about them. */
@@ -71,7 +98,7 @@ async function imageSizes(job: ShardJob, { blobs }: WorkerDeps): Promise<(url: s
   return (url) => sizes.get(url);
 }
 
-type Finished = { job: ShardJob; row: ShardRow; result: Extract<ShardResult, { outcome: "done" }>; spent: Spent };
+type Finished = { job: ShardJob; row: ShardRow; result: Extract<ShardResult, { outcome: "done" }>; spent: SpentInAll };
 
 async function finishShard({ job, row, result, spent }: Finished, deps: WorkerDeps): Promise<ShardRow> {
   const { error: _mended, ...known } = row;
@@ -85,7 +112,7 @@ async function finishShard({ job, row, result, spent }: Finished, deps: WorkerDe
     cachedReplies: result.cachedReplies,
     usage: [...result.usage.values()].reduce(addUsage, row.usage ?? NO_USAGE), // a shard that was opened again counted before
     usdMicros: row.usdMicros + spent.usdMicros,
-    seconds: row.seconds + result.seconds,
+    seconds: row.seconds + result.seconds + spent.gpuSeconds,
     losses: addLosses(lossesSoFar(row), result.losses, { cost_above_bound: spent.cappedMicros }),
   };
   await deps.store.shards.put(done);
@@ -96,6 +123,9 @@ async function finishShard({ job, row, result, spent }: Finished, deps: WorkerDe
     shardId: job.shardId,
     samples: result.samples,
     parked: result.parked,
+    ...(done.usage === undefined ? {} : { usage: done.usage }),
+    gpuSeconds: spent.gpuSeconds,
+    losses: done.losses,
   });
   return done;
 }

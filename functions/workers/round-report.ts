@@ -1,12 +1,12 @@
 /** One round's part of the report, from its rows and files. */
 import { addUsage, NO_USAGE } from "../../shared/budget/cost.ts";
 import { COMPUTE_PRICES, MICROS_PER_USD } from "../../shared/budget/prices.ts";
-import { metricsKey, pairingKey, selectionKey, trainingKey } from "../../shared/keys.ts";
+import { gateKey, metricsKey, pairingKey, selectionKey, trainingKey } from "../../shared/keys.ts";
 import { parsePassId } from "../../shared/passes.ts";
 import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import { Metrics } from "../../shared/schemas/metrics.ts";
-import type { RoundReport, StageReport, TrainingReport } from "../../shared/schemas/report.ts";
+import { RoundGate, type RoundReport, type StageReport, type TrainingReport } from "../../shared/schemas/report.ts";
 import { Pairing, RoundSelection, Training } from "../../shared/schemas/rounds.ts";
 import type { ShardRow } from "../../shared/schemas/rows.ts";
 import { addLosses } from "../../shared/states/losses.ts";
@@ -44,6 +44,7 @@ export async function roundReport({ runId, round }: Round, deps: ReportDeps): Pr
     selection: selection?.selection ?? null,
     checkpoint: selection?.checkpoint ?? null,
     metrics: metrics ?? null,
+    gate: (await readJson(deps.blobs, gateKey(runId, round), RoundGate)) ?? null,
     stages,
     cost_usd: stages.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
     seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),

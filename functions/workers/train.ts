@@ -8,21 +8,51 @@ import type { RunConfig, TrainConfig } from "../../shared/schemas/config.ts";
 import { TrainInput, type TrainResult } from "../../shared/schemas/loop.ts";
 import type { Pair } from "../../shared/schemas/pair.ts";
 import { Training } from "../../shared/schemas/rounds.ts";
-import { reportWhenDone, type WorkerDeps } from "./deps.ts";
+import { type Progress, reportWhenDone, type WorkerDeps } from "./deps.ts";
 import { promotedUpTo, readConfig, readJson, readPairs, writeJson } from "./files.ts";
+import { trainElsewhere } from "./gpu/train-call.ts";
 import { spend } from "./money.ts";
 
 export async function train(event: unknown, deps: WorkerDeps): Promise<{ accepted: true }> {
-  const { runId, round, passId, token } = TrainInput.parse(event);
-  const config = await readConfig(deps.blobs, runId);
-  const isControl = parsePassId(passId).purpose === "control";
-  const work = isControl ? trainControl(runId, config, deps) : trainRound(runId, round, config, deps);
-  reportWhenDone(token, work, deps);
+  const task = TrainInput.parse(event);
+  reportWhenDone(task.token, workTraining(task, deps), deps);
   return { accepted: true };
 }
 
-async function trainRound(runId: string, round: number, config: RunConfig, deps: WorkerDeps): Promise<TrainResult> {
-  const work = {
+/** Trains here, or asks a GPU function to: called again when that is done, it goes on from what was made. */
+export async function workTraining(task: TrainInput, deps: WorkerDeps): Promise<Progress> {
+  const config = await readConfig(deps.blobs, task.runId);
+  const isControl = parsePassId(task.passId).purpose === "control";
+  const work = isControl ? controlWork(task, config, deps) : await roundWork(task, config, deps);
+  const training = await trainOnce(work, config, deps);
+  return training === "waiting"
+    ? { outcome: "waiting" }
+    : { outcome: "done", output: resultOf(training, isControl, { ...task, config }) };
+}
+
+function resultOf(
+  training: Training,
+  isControl: boolean,
+  { round, config }: { round: number; config: RunConfig },
+): TrainResult {
+  if (training.outcome === "too_few_pairs") return { trained: false, selectPasses: [] };
+  if (isControl || config.evaluate?.selection === undefined) return { trained: true, selectPasses: [] };
+  const compared = spreadOut(training.checkpoints, config.evaluate.checkpoints);
+  return { trained: true, selectPasses: compared.map(({ step }) => selectPassId(round, step)) };
+}
+
+/** One training, wherever it is done. */
+export type TrainWork = Pick<TrainJob, "base" | "name" | "outputPrefix" | "seed" | "config"> & {
+  task: TrainInput;
+  /** Where the result is kept. */
+  key: string;
+  pairs: () => Promise<Pair[]>;
+};
+
+async function roundWork(task: TrainInput, config: RunConfig, deps: WorkerDeps): Promise<TrainWork> {
+  const { runId, round } = task;
+  return {
+    task,
     base: await promotedUpTo(deps.blobs, runId, round - 1),
     key: trainingKey(runId, round),
     pairs: () => readPairs(deps.blobs, runId, round),
@@ -31,21 +61,19 @@ async function trainRound(runId: string, round: number, config: RunConfig, deps:
     seed: seedFor(config.seed, round, "train"),
     config: trainPart(config),
   };
-  const training = await trainOnce({ runId, round, ...work }, config, deps);
-  if (training.outcome === "too_few_pairs") return { trained: false, selectPasses: [] };
-  if (config.evaluate?.selection === undefined) return { trained: true, selectPasses: [] };
-  const compared = spreadOut(training.checkpoints, config.evaluate.checkpoints);
-  return { trained: true, selectPasses: compared.map(({ step }) => selectPassId(round, step)) };
 }
 
 /** The base model on all rounds' chosen answers, once through, without the comparison: a yardstick (docs/embedded.md). */
-async function trainControl(runId: string, config: RunConfig, deps: WorkerDeps): Promise<TrainResult> {
+function controlWork(task: TrainInput, config: RunConfig, deps: WorkerDeps): TrainWork {
+  const { runId } = task;
   const pairs = async () => {
     const all: Pair[] = [];
     for (let round = 1; round <= config.rounds; round++) all.push(...(await readPairs(deps.blobs, runId, round)));
     return all;
   };
-  const work = {
+  return {
+    task: { ...task, round: config.rounds },
+    base: undefined,
     key: controlTrainingKey(runId),
     pairs,
     name: `${runId}-control`,
@@ -53,8 +81,6 @@ async function trainControl(runId: string, config: RunConfig, deps: WorkerDeps):
     seed: seedFor(config.seed, "control", "train"),
     config: { ...trainPart(config), dpoWeight: 0, sftWeight: 1, epochs: 1, checkpointsPerEpoch: 1 },
   };
-  const training = await trainOnce({ runId, round: config.rounds, base: undefined, ...work }, config, deps);
-  return { trained: training.outcome === "trained", selectPasses: [] };
 }
 
 function trainPart({ train: part }: RunConfig): TrainConfig {
@@ -62,26 +88,27 @@ function trainPart({ train: part }: RunConfig): TrainConfig {
   return part;
 }
 
-type Work = Pick<TrainJob, "base" | "name" | "outputPrefix" | "seed" | "config"> & {
-  runId: string;
-  round: number;
-  /** Where the result is kept. */
-  key: string;
-  pairs: () => Promise<Pair[]>;
-};
-
 /** The second time it gives back what the first one made. */
-async function trainOnce(work: Work, run: RunConfig, deps: WorkerDeps): Promise<Training> {
-  const { runId, round, key, pairs, ...job } = work;
-  const known = await readJson(deps.blobs, key, Training);
+async function trainOnce(work: TrainWork, run: RunConfig, deps: WorkerDeps): Promise<Training | "waiting"> {
+  const known = await readJson(deps.blobs, work.key, Training);
   if (known !== undefined) return known;
+  const gpu = deps.gpu?.placement.ofTraining(work.config);
+  const training =
+    deps.gpu !== undefined && gpu !== undefined
+      ? await trainElsewhere({ work, gpu, policy: run.policy }, { ...deps, gpu: deps.gpu })
+      : await trainHere(work, run, deps);
+  if (training !== "waiting") await writeJson(deps.blobs, work.key, training);
+  return training;
+}
+
+async function trainHere(work: TrainWork, run: RunConfig, deps: WorkerDeps): Promise<Training> {
+  const { task, key: _key, pairs, ...job } = work;
+  const { runId, round } = task;
   if (deps.trainer === undefined) throw new Error(`run ${runId} asks for a trainer, and there is none here`);
   const { trainer } = deps;
   const whole = { ...job, pairs: await pairs(), baseModel: run.policy.model };
   const { result, seconds } = await spend({ runId, what: `${job.name}/train` }, deps, () =>
     trainer.train(whole, { signal: deps.signal, onStep: (step) => deps.emit({ kind: "training", round, step }) }),
   );
-  const training = Training.parse(result.outcome === "trained" ? { ...result, seconds } : result);
-  await writeJson(deps.blobs, key, training);
-  return training;
+  return Training.parse(result.outcome === "trained" ? { ...result, seconds } : result);
 }

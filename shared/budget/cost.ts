@@ -1,11 +1,19 @@
 /** What a shard costs: before it runs (an upper bound) and after (what it used). */
 import type { Usage } from "../schemas/chat.ts";
 import type { ModelRef } from "../schemas/config.ts";
-import { COMPUTE_PRICES, toMicros } from "./prices.ts";
+import { containerSeconds, gpuOf } from "./gpu-time.ts";
+import { COMPUTE_PRICES, containerPrice, toMicros } from "./prices.ts";
 
-/** Cost in USD micros of what a model used. The embedded engine is paid by time, a server by its price per token. */
+/**
+ * Cost in USD micros of what a model used. The embedded engine is paid by time, a server by its price per token, a model on
+ * Modal by the time of its container: where `seconds` is 0, nobody measured it, and it is told from the tokens.
+ */
 export function costMicros(model: ModelRef, used: { usage: Usage; seconds: number }): number {
   if (model.engine === "embedded") return toMicros(used.seconds * COMPUTE_PRICES["cpu-core"]);
+  if (model.engine === "modal") {
+    const seconds = used.seconds > 0 ? used.seconds : containerSeconds(model, used.usage);
+    return toMicros(seconds * containerPrice(gpuOf(model)));
+  }
   const price = model.price ?? { input: 0, output: 0 };
   // USD per million tokens is the same figure as millionths of a USD per token.
   return Math.ceil(used.usage.prompt_tokens * price.input + used.usage.completion_tokens * price.output);

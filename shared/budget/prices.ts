@@ -26,6 +26,11 @@ export const GPU_PRICES: Readonly<Record<GpuKind, number>> = {
 /** What a container's CPU and memory cost beside its GPUs, USD per second: 8 cores and 64 GiB, our choice of size. */
 export const CONTAINER_PRICE = 8 * 0.0000131 + 64 * 0.00000222;
 
+/** One container of this kind, USD per second. */
+export function containerPrice({ kind, count }: { kind: GpuKind; count: number }): number {
+  return GPU_PRICES[kind] * count + CONTAINER_PRICE;
+}
+
 /** USD are added up in millionths, as integers: sums of floats drift. */
 export const MICROS_PER_USD = 1_000_000;
 

@@ -47,3 +47,15 @@ export interface Orchestrator {
    */
   complete(token: string, report: TaskReport): Promise<{ outcome: "accepted" | "not_waiting" | "too_large" }>;
 }
+
+/** What an orchestrator over Step Functions can do beside. */
+export interface Redrive {
+  /**
+   * Goes on with an execution that FAILED, TIMED_OUT or was ABORTED in the last 14 days: from the states, branches and map
+   * items that did not succeed, with their inputs, retries counted anew; what succeeded is kept. An error that was caught
+   * is no longer there to go on from. `not_redrivable` says why.
+   */
+  redrive(
+    executionId: string,
+  ): Promise<{ outcome: "redriven" | "unknown_execution" } | { outcome: "not_redrivable"; reason: string }>;
+}

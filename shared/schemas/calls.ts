@@ -2,11 +2,14 @@
 import { z } from "zod";
 import { PassId, StageName } from "./rows.ts";
 
-/** `reserved` → `spawned` → `running` → `done | failed`; `cancelled` from any open state. */
-export const CallState = z.enum(["reserved", "spawned", "running", "done", "failed", "cancelled"]);
+/**
+ * The life of a call: `queued` (waits for money) → `reserved` → `spawned` (the provider has it) → `running` (it has reported)
+ * → `ended` (it has told its end, nobody has acted on it) → `done | failed`. `cancelled` from any state before the last.
+ */
+export const CallState = z.enum(["queued", "reserved", "spawned", "running", "ended", "done", "failed", "cancelled"]);
 export type CallState = z.infer<typeof CallState>;
 
-/** What a call works for: a batch for one shard of a stage, a training for one round. */
+/** What a call works for: a batch for one shard of a stage, or the training of a pass's round. `attempt`: of the loop's task. */
 export const CallWork = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("batch"),
@@ -14,13 +17,18 @@ export const CallWork = z.discriminatedUnion("kind", [
     stage: StageName,
     shardId: z.string(),
     round: z.int().min(0),
+    attempt: z.int().min(0),
   }),
-  z.strictObject({ kind: z.literal("train"), passId: PassId, round: z.int().min(0) }),
+  z.strictObject({ kind: z.literal("train"), passId: PassId, round: z.int().min(0), attempt: z.int().min(0) }),
 ]);
 export type CallWork = z.infer<typeof CallWork>;
 
+/** Why a call failed or was cancelled. */
+export const CallError = z.strictObject({ code: z.string(), message: z.string(), retryable: z.boolean() });
+export type CallError = z.infer<typeof CallError>;
+
 export const CallRow = z.strictObject({
-  /** `<runId>/<work>#<try>`: the same work tried again is another call. Also the id of its reservation in the ledger. */
+  /** `<runId>/<work>#<try>`: the same work tried again is another call. Its reservation is `run/<call>`. */
   call: z.string().min(1),
   runId: z.string(),
   work: CallWork,
@@ -29,24 +37,28 @@ export const CallRow = z.strictObject({
   version: z.int().min(0),
   /** Of the loop's task that waits for the work; never leaves the account. */
   token: z.string().min(1),
-  /** Object key of what the call makes. */
+  /** Object key of the job (BatchJob or GpuTrainJob) and of what it makes. */
+  jobKey: z.string(),
   resultKey: z.string(),
   /** The provider's id of the call, once somebody knows it. */
   providerId: z.string().optional(),
-  /** USD per second while it computes, in millionths of a USD. */
+  /** Millionths of a USD per second while it computes. */
   microsPerSecond: z.number().min(0),
-  /** ms since 1970. `seenAt`: of the newest report. */
+  /** Seconds that are paid for at most: with `microsPerSecond` the amount reserved. */
+  deadlineSeconds: z.int().min(1),
+  /** ms since 1970. `startedAt`: of the first report; `seenAt`: of the newest, or of the newest change before the first. */
   createdAt: z.int(),
+  startedAt: z.int().optional(),
   seenAt: z.int(),
+  /** As told by the newest report. */
   gpuSeconds: z.number().min(0),
-  /** Why it failed or was cancelled. */
-  error: z.strictObject({ code: z.string(), message: z.string(), retryable: z.boolean() }).optional(),
+  error: CallError.optional(),
 });
 export type CallRow = z.infer<typeof CallRow>;
 
-export const OPEN_CALL_STATES = ["reserved", "spawned", "running"] as const satisfies readonly CallState[];
+const CLOSED = ["done", "failed", "cancelled"] as const satisfies readonly CallState[];
 
-/** Whether somebody may still be paid for it. */
+/** Whether somebody still has to act on it or may be paid for it. */
 export function isOpen({ state }: Pick<CallRow, "state">): boolean {
-  return (OPEN_CALL_STATES as readonly CallState[]).includes(state);
+  return !(CLOSED as readonly CallState[]).includes(state);
 }

@@ -1,5 +1,6 @@
 /** Everything a run is made of. A config names no secret: keys are read from the environment variables it names. */
 import { z } from "zod";
+import { runGateFault } from "../evaluation/run-gate.ts";
 import { GpuKind } from "./gpu-kind.ts";
 
 export const EngineName = z.enum(["embedded", "openai", "modal"]);
@@ -28,7 +29,7 @@ export const ModelRef = z
     /** Upper bound of concurrent requests; the client finds the right number below it (AIMD). */
     maxConcurrency: z.int().min(1).max(1024).default(32), // our choice
     timeoutSeconds: z.number().positive().default(120), // our choice
-    /** USD per million tokens; a model without a price counts as 0 and the plan says so. */
+    /** USD per million tokens; a server without a price counts as 0 and the plan says so. A `modal` model is paid by its GPU's time. */
     price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
     /** Commit of the Hub that pins the weights of a `modal` model. */
     revision: z.string().optional(),
@@ -122,24 +123,41 @@ export const TrainConfig = z.strictObject({
 });
 export type TrainConfig = z.infer<typeof TrainConfig>;
 
-export const EvaluateConfig = z.strictObject({
-  bench: z.enum(["scenes"]),
-  /** The split whose figures are reported. */
-  data: DataRef,
-  /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
-  selection: DataRef.optional(),
-  /** How many of a round's checkpoints, evenly spread, are compared on the selection split. */
-  checkpoints: z.int().min(1).default(2), // our choice
-  /** Sampled answers per image. */
-  candidates: z.int().min(1).default(3), // our choice
-  /** Best-of-N by claim score, for the base and the final model; 1 switches it off. */
-  bestOf: z.int().min(1).default(8), // our choice
-  /** After the last round: the base fine-tuned on all rounds' chosen answers alone, once through, evaluated beside the aligned model. It has
-   * fewer steps than the rounds together, and its data come from the aligned policies: a yardstick, not a matched ablation. */
-  sftControl: z.boolean().default(false),
-  confidence: z.number().gt(0).lt(1).default(0.95),
-  bootstrapResamples: z.int().min(100).default(1000),
-});
+export const EvaluateConfig = z
+  .strictObject({
+    bench: z.enum(["scenes"]),
+    /** The split whose figures are reported. */
+    data: DataRef,
+    /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
+    selection: DataRef.optional(),
+    /** How many of a round's checkpoints, evenly spread, are compared on the selection split. */
+    checkpoints: z.int().min(1).default(2), // our choice
+    /** Sampled answers per image. */
+    candidates: z.int().min(1).default(3), // our choice
+    /** Best-of-N by claim score, for the base and the final model; 1 switches it off. */
+    bestOf: z.int().min(1).default(8), // our choice
+    /** After the last round: the base fine-tuned on all rounds' chosen answers alone, once through, evaluated beside the aligned model. It has
+     * fewer steps than the rounds together, and its data come from the aligned policies: a yardstick, not a matched ablation. */
+    sftControl: z.boolean().default(false),
+    confidence: z.number().gt(0).lt(1).default(0.95),
+    bootstrapResamples: z.int().min(100).default(1000),
+    /** What a round's figures have to be, e.g. `recall >= 0.9 and words > 20` (docs/evaluation.md). A checkpoint that fails it on the selection split is not
+     * promoted; on the reported split it is told. */
+    gate: z
+      .string()
+      .superRefine((expression, context) => {
+        const fault = runGateFault(expression);
+        if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+      })
+      .optional(),
+    /** The run ends, as finished, after a round whose reported figures fail the gate. */
+    stopAtGate: z.boolean().optional(),
+  })
+  .refine(({ gate, stopAtGate }) => stopAtGate !== true || gate !== undefined, {
+    path: ["stopAtGate"],
+    error: 'stopAtGate needs a gate, e.g. "recall >= 0.9"',
+  });
+export type EvaluateConfig = z.infer<typeof EvaluateConfig>;
 
 export const RunConfig = z.strictObject({
   name: z

@@ -50,11 +50,24 @@ export type PairResult = z.infer<typeof PairResult>;
 export const TrainResult = z.strictObject({ trained: z.boolean(), selectPasses: z.array(PassId) });
 export type TrainResult = z.infer<typeof TrainResult>;
 
+/** What the gate is asked before a round: `round` is the last one that ended, 0 before the first. */
+export const GateInput = PassInput.pick({ runId: true, round: true });
+export type GateInput = z.infer<typeof GateInput>;
+
+/** `stop`: the run ends here, for the reason that is told. */
+export const GateResult = z.discriminatedUnion("outcome", [
+  z.strictObject({ outcome: z.literal("go_on") }),
+  z.strictObject({ outcome: z.literal("stop"), reason: z.string() }),
+]);
+export type GateResult = z.infer<typeof GateResult>;
+
 /** How an execution ends well. `paused`: the run's budget is spent; everything made so far is usable. */
 export const LoopOutput = z.strictObject({
   runId: z.string(),
   status: z.enum(["finished", "paused"]),
   round: z.int().min(0),
+  /** Why it finished before its last round; left out where it did not. */
+  reason: z.string().optional(),
 });
 export type LoopOutput = z.infer<typeof LoopOutput>;
 

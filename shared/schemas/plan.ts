@@ -32,6 +32,8 @@ export const RunPlan = z.strictObject({
   estimate: z.strictObject({
     stages: z.array(z.strictObject({ stage: StageName, requests: z.int(), usdMicros: z.int() })),
     usdMicros: z.int(),
+    /** Where something runs on Modal: busy container seconds, and seconds from start to end without queues and evaluation. */
+    gpu: z.strictObject({ containerSeconds: z.number(), trainSeconds: z.number(), wallSeconds: z.number() }).optional(),
   }),
   warnings: z.array(z.string()),
   codeVersion: z.string(),

@@ -60,6 +60,20 @@ export const Selection = z.discriminatedUnion("outcome", [
 ]);
 export type Selection = z.infer<typeof Selection>;
 
+/**
+ * What the run's gate (`evaluate.gate`) said about the reported figures of a round. `not_measured`: the round was not
+ * evaluated, for it trained nothing. `decision`: `stop` ends the run before the rounds that were left.
+ */
+export const RoundGate = z.strictObject({
+  expression: z.string(),
+  outcome: z.enum(["passed", "failed", "not_measured"]),
+  /** Every comparison as it came out; `value` is null where the figure was not measured. */
+  checks: z.array(z.strictObject({ text: z.string(), value: z.number().nullable(), holds: z.boolean() })),
+  decision: z.enum(["go_on", "stop"]),
+  reason: z.string(),
+});
+export type RoundGate = z.infer<typeof RoundGate>;
+
 /** What one model stage of one round cost. Tokens are null where the server did not tell them. */
 export const StageReport = z.strictObject({
   stage: z.union([StageName, z.enum(["pair", "train", "select", "evaluate"])]),
@@ -98,6 +112,8 @@ export const RoundReport = z.strictObject({
   /** The promoted checkpoint; null while the round's starting policy stays. */
   checkpoint: Checkpoint.nullable(),
   metrics: Metrics.nullable(),
+  /** Null without `evaluate.gate`, and in reports of versions that had no gate. */
+  gate: RoundGate.nullable().default(null),
   stages: z.array(StageReport),
   cost_usd: z.number().min(0),
   seconds: z.number().min(0),

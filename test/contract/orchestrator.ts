@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import type { Execution, Json, Orchestrator } from "../../shared/ports/orchestrator.ts";
+import type { Execution, Json, Orchestrator, Redrive } from "../../shared/ports/orchestrator.ts";
 
 /**
  * The state machine the contract runs on. The function `hold` makes the token it is given findable by the execution's name,
@@ -38,9 +38,9 @@ export function contractDefinition(hold: string): Json {
 }
 
 export type OrchestratorUnderTest = {
-  orchestrator: Orchestrator;
-  /** The token the function `hold` was given for this execution. */
-  tokenOf(executionName: string): Promise<string>;
+  orchestrator: Orchestrator & Redrive;
+  /** The token the function `hold` was given for this execution, when it was called the `nth` time (1 unless said). */
+  tokenOf(executionName: string, nth?: number): Promise<string>;
   /** The execution once it has ended. */
   ended(executionId: string): Promise<Execution>;
   close(): Promise<void>;
@@ -159,4 +159,24 @@ export function orchestratorContract(kind: string, open: () => Promise<Orchestra
     assert.equal((await orchestrator.describe(executionId))?.status, "RUNNING");
     await orchestrator.stop(executionId, "done");
   });
+
+  promise(
+    "a redrive goes on where the execution failed, with a new token",
+    async ({ orchestrator, tokenOf, ended }, name) => {
+      const { executionId } = await orchestrator.start({ name, input: { do: "hold" } });
+      const first = await tokenOf(name);
+      await orchestrator.complete(first, { kind: "failure", error: "Gpu.Lost" });
+      assert.equal((await ended(executionId)).status, "FAILED");
+      assert.deepEqual(await orchestrator.redrive(executionId), { outcome: "redriven" });
+      const second = await tokenOf(name, 2);
+      assert.deepEqual((await orchestrator.describe(executionId))?.currentStates, ["Hold"]);
+      assert.deepEqual(await orchestrator.complete(first, { kind: "success", output: 1 }), { outcome: "not_waiting" });
+      await orchestrator.complete(second, { kind: "success", output: 2 });
+      const { status, output, error } = await ended(executionId);
+      assert.deepEqual([status, output, error], ["SUCCEEDED", 2, undefined]);
+      const redriven = await orchestrator.redrive(executionId);
+      assert.deepEqual([redriven.outcome, "reason" in redriven], ["not_redrivable", true]);
+      assert.deepEqual(await orchestrator.redrive(`${executionId}-unknown`), { outcome: "unknown_execution" });
+    },
+  );
 }

@@ -102,6 +102,7 @@ function round(number: 1 | 2 | 3 | 4): RoundReport {
     selection: { outcome: "selected", checkpoint: id, reason: "lowest response hallucination (0.12) of 2", considered },
     checkpoint: { id, key: `checkpoints/${id}.safetensors`, sha256: "0f".repeat(32), step: 64, epoch: 2 },
     metrics: metrics(RESPONSES[number], WORDS[number]),
+    gate: null,
     stages: (["generate", "divide", "question", "score", "train", "select", "evaluate"] as const).map((stage, at) => ({
       stage,
       seconds: [4.1, 0.2, 0.2, 0.7, 2.8, 1.4, 2.1][at]!,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { forgetExecution } from "../../functions/runtime/drive.ts";
 import type { Local } from "../../functions/runtime/local.ts";
 import { retryParked } from "../../functions/runtime/retry-parked.ts";
 import { readRecord } from "../../shared/jsonl.ts";
@@ -67,6 +68,9 @@ test("once the round's pairs are made, parked samples stay parked, and the reaso
   const run = await reaches(world.local, runId, "finished");
   const told = await world.control.retryParked(runId);
   assert.deepEqual(told, { outcome: "not_possible", reason: "The run is finished." });
-  const cutOff = await retryParked({ ...run, state: "failed" }, world.local);
+  const cutOff = await retryParked(
+    { ...run, state: "failed" },
+    { ...world.local, forget: (runId) => forgetExecution(runId, world.local) },
+  );
   assert.ok(cutOff.outcome === "not_possible" && /pairs of pass 1\.train are made already/.test(cutOff.reason));
 });

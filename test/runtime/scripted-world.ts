@@ -5,8 +5,8 @@ import { openAdmission, type Principal } from "../../functions/api/admission/adm
 import { writeScenes } from "../../functions/embedded/world/write-scenes.ts";
 import { openEventSinks } from "../../functions/runtime/event-sink.ts";
 import { type Local, openLocal } from "../../functions/runtime/local.ts";
+import { openRunControl, type RunControlParts } from "../../functions/runtime/local-run-control.ts";
 import { planRun } from "../../functions/runtime/plan-run.ts";
-import { openRunControl, type RunControlParts } from "../../functions/runtime/run-control.ts";
 import { contentHash } from "../../shared/ids.ts";
 import { manifestKey } from "../../shared/keys.ts";
 import type { Engine } from "../../shared/ports/engine.ts";

@@ -137,13 +137,13 @@ export class Branch {
     this.frame = frame;
   }
 
-  /** Ends the branch. The root's end is the execution's and is written by the engine. */
+  /** Ends the branch. The root's end is the execution's and is written by the engine. Children of a failed one may be redriven. */
   end(end: FrameEnd, events: readonly NewEvent[]): FrameEnd {
     const { store } = this.runtime;
     const { execution, path, owner } = this.frame;
     const childExecution = owner === path && path !== "";
     this.#write(() => {
-      this.#dropChildren();
+      if (end.ok) this.#dropChildren();
       const last = childExecution ? { type: "ExecutionEnded" } : undefined;
       this.#log(...events, end.ok ? exited(this.state) : undefined, last);
       if (path !== "") store.endFrame(execution, path, end);
@@ -156,7 +156,6 @@ export class Branch {
     const { store } = this.runtime;
     const { execution, path } = this.frame;
     this.#write(() => {
-      this.#dropChildren();
       if (path !== "") store.endFrame(execution, path, end);
     });
     return end;

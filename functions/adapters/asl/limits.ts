@@ -4,6 +4,10 @@ import { StatesError } from "./errors.ts";
 
 export const MAX_PAYLOAD_BYTES = 256 * 1024;
 export const MAX_HISTORY_EVENTS = 25_000;
+/** After its end. */
+export const REDRIVABLE_MS = 14 * 24 * 3600 * 1000;
+/** An execution with as many events, or more, is not redriven. */
+export const MAX_REDRIVABLE_EVENTS = 24_999;
 /** All variables of one scope together; a single one, and one Assign, may have MAX_PAYLOAD_BYTES. */
 const MAX_VARIABLES_BYTES = 10 * 1024 * 1024;
 export const MAX_INLINE_CONCURRENCY = 40;

@@ -2,11 +2,12 @@
 import { DatabaseSync } from "node:sqlite";
 import { canonicalJson } from "../../../shared/ids.ts";
 import type { Clock } from "../../../shared/ports/clock.ts";
-import type { Execution, Json, Orchestrator } from "../../../shared/ports/orchestrator.ts";
+import type { Execution, Json, Orchestrator, Redrive } from "../../../shared/ports/orchestrator.ts";
 import { type AslFunction, type AslObjects, Branch, entered, type Runtime } from "./branch.ts";
 import type { Definition } from "./definition.ts";
 import { Interrupted } from "./errors.ts";
 import { jsonBytes, MAX_PAYLOAD_BYTES } from "./limits.ts";
+import { notRedrivable } from "./redrive.ts";
 import { functionNames, InvalidDefinition, parseDefinition } from "./rules.ts";
 import { runBranch } from "./run-branch.ts";
 import { AslStore, type Ending, type StoredExecution } from "./store.ts";
@@ -28,7 +29,7 @@ export type OrchestratorParts = {
 };
 
 /** An Orchestrator whose executions live in this process. */
-export interface LocalOrchestrator extends Orchestrator {
+export interface LocalOrchestrator extends Orchestrator, Redrive {
   /**
    * Goes on with every execution a crash or `close` left running, and gives their ids. To go on with one alone, start it
    * again under its name.
@@ -144,8 +145,9 @@ class AslOrchestrator implements LocalOrchestrator {
     stop: AbortController,
   ): Promise<void> {
     if (seconds === undefined) return;
+    const { clock, store } = this.#runtime;
     try {
-      await sleepUntil(this.#runtime.clock, startedAt + seconds * 1000, stop.signal);
+      await sleepUntil(clock, (store.lastRedrive(id) ?? startedAt) + seconds * 1000, stop.signal);
     } catch (error) {
       if (error instanceof Interrupted) return;
       throw error;
@@ -164,7 +166,20 @@ class AslOrchestrator implements LocalOrchestrator {
     const stored = this.#runtime.store.execution(executionId);
     if (stored === undefined) return undefined;
     const { definition, ...execution } = stored;
-    return { ...execution, currentStates: this.#runtime.store.currentStates(executionId) };
+    const running = execution.status === "RUNNING";
+    return { ...execution, currentStates: running ? this.#runtime.store.currentStates(executionId) : [] };
+  }
+
+  async redrive(executionId: string) {
+    const { store, clock } = this.#runtime;
+    const execution = store.execution(executionId);
+    if (execution === undefined) return { outcome: "unknown_execution" as const };
+    await this.#live.get(executionId)?.done; // the last line of a stopped one may still be on its way
+    const reason = notRedrivable(store, execution, clock.now());
+    if (reason !== undefined) return { outcome: "not_redrivable" as const, reason };
+    store.write(() => store.reopenExecution(executionId, clock.now()));
+    this.#launch(executionId);
+    return { outcome: "redriven" as const };
   }
 
   async stop(executionId: string, reason: string) {

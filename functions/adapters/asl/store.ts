@@ -1,6 +1,7 @@
 /** What the interpreter remembers, in three SQLite tables of its own: executions, frames (open branches and finished items), history. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Execution, ExecutionStatus, HistoryEvent, Json, TaskReport } from "../../../shared/ports/orchestrator.ts";
+import { REDRIVABLE_MS } from "./limits.ts";
 
 /**
  * One line of control: the execution itself (path ""), a branch, or a map item; a child's path is its parent's, "/" and
@@ -54,6 +55,7 @@ const STATEMENTS = {
     report=CASE WHEN token IS excluded.token THEN report END,token=excluded.token`,
   endFrame:
     "UPDATE asl_frame SET end=?,token=NULL,report=NULL,input='null',variables='{}',context='{}' WHERE execution=? AND path=?",
+  failFrame: "UPDATE asl_frame SET end=?,token=NULL,report=NULL WHERE execution=? AND path=?",
   // "0" is the character after "/": everything below a path, and nothing beside it
   dropBelow: "DELETE FROM asl_frame WHERE execution=? AND path>=?||'/' AND path<?||'0'",
   endsBelow: "SELECT path,end FROM asl_frame WHERE execution=? AND path>=?||'/' AND path<?||'0' AND end IS NOT NULL",
@@ -61,9 +63,18 @@ const STATEMENTS = {
   lastEvent: "SELECT coalesce(max(id),0) AS id FROM asl_history WHERE execution=?",
   addEvent: "INSERT INTO asl_history VALUES(?,?,?,?,?,?)",
   history: "SELECT * FROM asl_history WHERE execution=? AND id>? ORDER BY id LIMIT ?",
-  report: "UPDATE asl_frame SET report=? WHERE token=? AND report IS NULL AND end IS NULL",
-  reportOf: "SELECT report FROM asl_frame WHERE token=?",
+  report: `UPDATE asl_frame SET report=? WHERE token=? AND report IS NULL AND end IS NULL
+    AND execution IN (SELECT id FROM asl_execution WHERE status='RUNNING')`,
+  reportOf: `SELECT report FROM asl_frame WHERE token=?
+    AND execution IN (SELECT id FROM asl_execution WHERE status='RUNNING')`,
   dropFrames: "DELETE FROM asl_frame WHERE execution=?",
+  dropOldFrames:
+    "DELETE FROM asl_frame WHERE execution IN (SELECT id FROM asl_execution WHERE status<>'RUNNING' AND stopped_at<?)",
+  reopenExecution:
+    "UPDATE asl_execution SET status='RUNNING',error=NULL,cause=NULL,stopped_at=NULL WHERE id=? AND status<>'RUNNING'",
+  reopenFrames: `UPDATE asl_frame SET end=NULL,token=NULL,report=NULL,retries='[]',wake_at=NULL,entered_at=?
+    WHERE execution=? AND (end IS NULL OR json_extract(end,'$.ok')=0)`,
+  lastRedrive: "SELECT max(at) AS at FROM asl_history WHERE execution=? AND type='ExecutionRedriven'",
 } as const;
 
 type Row = Record<string, string | number | null>;
@@ -148,7 +159,10 @@ export class AslStore {
     return this.#statements.running.all().map((row) => String(row["id"]));
   }
 
-  /** Ends a running execution and forgets its frames; the last event may be one above the limit of the others. */
+  /**
+   * Ends a running execution; the last event may be one above the limit of the others. Frames of one that ended badly are
+   * kept for a redrive, as long as one is possible.
+   */
   endExecution(id: string, { status, output, error }: Ending, at: number): { changed: boolean } {
     const text = output === undefined ? null : JSON.stringify(output);
     const { changes } = this.#statements.endExecution.run(
@@ -163,8 +177,21 @@ export class AslStore {
     const last = this.lastEvent(id) + 1;
     const type = `Execution${status === "TIMED_OUT" ? "TimedOut" : status[0] + status.slice(1).toLowerCase()}`;
     this.#statements.addEvent.run(id, last, at, type, null, JSON.stringify(error ?? { output: output ?? null }));
-    this.#statements.dropFrames.run(id);
+    if (status === "SUCCEEDED") this.#statements.dropFrames.run(id);
+    this.#statements.dropOldFrames.run(at - REDRIVABLE_MS);
     return { changed: true };
+  }
+
+  /** Makes an ended execution and everything in it that did not succeed as if just entered. */
+  reopenExecution(id: string, at: number): void {
+    this.#statements.reopenExecution.run(id);
+    this.#statements.reopenFrames.run(at, id);
+    this.addEvents(id, { at, last: this.lastEvent(id) }, [{ type: "ExecutionRedriven" }]);
+  }
+
+  /** When it was redriven last. */
+  lastRedrive(id: string): number | undefined {
+    return (this.#statements.lastRedrive.get(id) as Row)["at"] as number | undefined;
   }
 
   frame(execution: string, path: string): { frame: Frame; end: FrameEnd | undefined } | undefined {
@@ -180,8 +207,10 @@ export class AslStore {
     this.#statements.putFrame.run(execution, path, owner, state, ...texts, enteredAt, wakeAt, token);
   }
 
+  /** A frame that failed keeps what a redrive begins with. */
   endFrame(execution: string, path: string, end: FrameEnd): void {
-    this.#statements.endFrame.run(JSON.stringify(end), execution, path);
+    const statement = end.ok ? this.#statements.endFrame : this.#statements.failFrame;
+    statement.run(JSON.stringify(end), execution, path);
   }
 
   dropBelow(execution: string, path: string): void {

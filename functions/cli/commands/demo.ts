@@ -1,6 +1,6 @@
 import { Command } from "commander";
+import { createRun } from "../../runtime/create-run.ts";
 import { demoConfig } from "../../runtime/demo.ts";
-import { createRun } from "../../runtime/drive.ts";
 import { type Local, withLock } from "../../runtime/local.ts";
 import { planRun } from "../../runtime/plan-run.ts";
 import type { ExitCode } from "../errors.ts";

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { RunConfig } from "../../../shared/schemas/config.ts";
 import type { RunPlan } from "../../../shared/schemas/plan.ts";
 import { ManifestRejected } from "../../intake/manifest.ts";
-import { createRun } from "../../runtime/drive.ts";
+import { createRun } from "../../runtime/create-run.ts";
 import { type Local, withLock } from "../../runtime/local.ts";
 import { type PlannedRun, planRun } from "../../runtime/plan-run.ts";
 import { readConfigFile } from "../config-file.ts";

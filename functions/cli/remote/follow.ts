@@ -58,7 +58,8 @@ async function tellEnding(id: string, remote: Remote, output: Output): Promise<E
   const run = await jsonOf(client.api.v1.runs[":id"].$get({ param: { id } }));
   const page = `${url}/v1/runs/${id}/report?format=html`;
   const report = Report.parse(await getJson(remote, `/v1/runs/${id}/report?format=json`));
-  const ending = run.state === "finished" ? [] : [`The run is ${run.state}: ${run.reason ?? ""}`];
+  const isPlain = run.state === "finished" && run.reason === null;
+  const ending = isPlain ? [] : [`The run is ${run.state}: ${run.reason ?? ""}`];
   const text = [
     resultTable(report, process.stdout.columns ?? TABLE_WIDTH),
     ...report.warnings.map((warning) => `note: ${warning}`),

@@ -96,7 +96,11 @@ function cards(report: Report): Markup | null {
 
 function state(report: Report): Markup | null {
   const { state: now, reason } = report.run;
-  if (now === "finished") return null;
+  if (now === "finished") {
+    return reason === null
+      ? null
+      : html`<p class="warning" role="note"><b>This run ended early.</b> It is finished: ${reason}.</p>`;
+  }
   return html`<p class="warning" role="note"><b>This run is ${now}.</b> ${reason ?? "The figures are those of the part that is done."}</p>`;
 }
 

@@ -37,6 +37,13 @@ function results(report: Report): Markup | null {
       <th scope="col">time</th></tr></thead><tbody>${base}${rounds}</tbody></table></div>`;
 }
 
+function gates({ config, rounds }: Report): Markup | null {
+  const told = rounds.flatMap(({ round, gate }) => (gate === null ? [] : [{ round, gate }]));
+  if (told.length === 0) return null;
+  return html`<div class="card"><p class="note">Gate on the reported figures: <code>${config.evaluate?.gate}</code></p>
+    <ul>${told.map(({ round, gate }) => html`<li>Round ${round}: ${gate.reason}</li>`)}</ul></div>`;
+}
+
 const samplesOf = ({ funnel }: RoundReport) => Object.values(funnel).reduce((total, amount) => total + amount, 0);
 
 /** A number with what it means beside the number it came from. */
@@ -137,6 +144,6 @@ function money(report: Report): Markup {
 export function roundsSections(report: Report): Markup | null {
   if (report.rounds.length === 0) return null;
   return html`<section id="rounds"><h2>Round by round</h2><p class="note">Nothing is cut silently: what is lost between a sample and a
-    pair is counted by name.</p><div class="grid" style="grid-template-columns:minmax(0,1fr)">${results(report)}${funnel(report)}${losses(report)}</div></section>
+    pair is counted by name.</p><div class="grid" style="grid-template-columns:minmax(0,1fr)">${results(report)}${gates(report)}${funnel(report)}${losses(report)}</div></section>
     ${trainingSection(report)}${money(report)}`;
 }

@@ -44,6 +44,7 @@ export function bench(states: { [name: string]: Json }, { objectsMap = new Map()
     stop: (id, reason) => opened.stop(id, reason),
     history: (id, page) => opened.history(id, page),
     complete: (token, report) => opened.complete(token, report),
+    redrive: (id) => opened.redrive(id),
     resume: () => opened.resume(),
     settled: (id) => clock.run(opened.settled(id)),
     close: () => opened.close(),

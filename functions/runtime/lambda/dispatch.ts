@@ -1,0 +1,4 @@
+import { dispatchTask } from "../cloud/tasks.ts";
+import { workerHandler } from "./worker-handler.ts";
+
+export const handler = workerHandler("dispatch", dispatchTask);

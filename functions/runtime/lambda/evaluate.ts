@@ -1,0 +1,4 @@
+import { evaluate } from "../../workers/evaluate.ts";
+import { workerHandler } from "./worker-handler.ts";
+
+export const handler = workerHandler("evaluate", evaluate);

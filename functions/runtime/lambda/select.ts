@@ -1,0 +1,4 @@
+import { select } from "../../workers/select.ts";
+import { workerHandler } from "./worker-handler.ts";
+
+export const handler = workerHandler("select", select);

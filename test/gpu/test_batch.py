@@ -1,0 +1,300 @@
+"""Batch files through the runner: real tensors where the engine matters, a scripted engine where its failures do."""
+
+import hashlib
+import io
+import json
+import math
+
+import pytest
+from batch import BadInput, run_batch
+from bucket import FolderBucket
+from canary import CanaryFailed, check_sight
+from contract import parse_job
+from engine import Choice, Completion, OutOfMemory, Refused
+from meter import ContainerMeter
+from PIL import Image
+from reports import Stopped, Watch
+
+from examples import BATCH_JOB
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+from tiny import tiny_model, tiny_processor  # noqa: E402
+from transformers_engine import TransformersEngine  # noqa: E402
+
+
+def png(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+RED, BLUE = png("red"), png("blue")
+
+
+def blob(data):
+    return f"blob:{hashlib.sha256(data).hexdigest()}"
+
+
+def line(custom_id, *parts, **body):
+    content = [p if isinstance(p, dict) else {"type": "image_url", "image_url": {"url": p}} for p in parts]
+    asked = {"model": "m", "messages": [{"role": "user", "content": [*content, text("Is it red?")]}], **body}
+    return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": asked}
+
+
+def text(words):
+    return {"type": "text", "text": words}
+
+
+class Scripted:
+    """Answers with the custom_id; notes what it was asked at once."""
+
+    def __init__(self, batch_size=4, room=100, refuses=()):
+        self.batch_size, self.room, self.refuses, self.asked = batch_size, room, refuses, []
+
+    def answer(self, requests):
+        self.asked.append([request.custom_id for request in requests])
+        if len(requests) > self.room:
+            raise OutOfMemory("no room")
+        for request in requests:
+            if request.custom_id in self.refuses:
+                raise ValueError("the prompt is too long")
+        for request in requests:
+            yield Completion([Choice(request.custom_id, "stop", None)] * request.n, 10, 2, 4)
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    bucket = FolderBucket(tmp_path)
+    for data in (RED, BLUE):
+        bucket.write(f"blobs/{hashlib.sha256(data).hexdigest()}", data)
+    return bucket
+
+
+def watch_of(seconds=10**9):
+    meter = ContainerMeter(0.0, 0.0, now=lambda: 0.0).call()
+    return Watch(seconds, meter, 0)
+
+
+def run(bucket, lines, engine, watch=None, claimed=None, **job):
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
+    bucket.write(BATCH_JOB["inputKey"], "\n".join(texts).encode() + b"\n")
+    whole = parse_job({**BATCH_JOB, "lines": claimed or len(lines), **job})
+    return run_batch(whole, bucket, engine, watch or watch_of())
+
+
+def output(bucket):
+    return [json.loads(each) for each in bucket.read(BATCH_JOB["outputKey"]).splitlines()]
+
+
+def errors(bucket):
+    return [(each["custom_id"], each["error"]["code"]) for each in output(bucket) if each["error"]]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return TransformersEngine(tiny_model(), tiny_processor())
+
+
+def test_a_batch_on_a_real_model_is_answered_in_openais_format(bucket, engine):
+    asked = [
+        line("a", blob(RED), n=2, temperature=0.8, seed=3, max_tokens=6),
+        line("b", blob(BLUE), temperature=0, max_tokens=3, logprobs=True, top_logprobs=20),
+        line("c", temperature=0, max_tokens=4),
+    ]
+    usage = run(bucket, asked, engine)
+    a, b, c = output(bucket)
+    assert [each["custom_id"] for each in (a, b, c)] == ["a", "b", "c"]
+    assert [choice["index"] for choice in a["response"]["body"]["choices"]] == [0, 1]
+    tokens = b["response"]["body"]["choices"][0]["logprobs"]["content"]
+    assert len(tokens) == 3
+    for token in tokens:
+        top = [each["logprob"] for each in token["top_logprobs"]]
+        assert len(top) == 20
+        assert top == sorted(top, reverse=True)
+        assert token["logprob"] == top[0]  # temperature 0 takes the most likely one
+        assert sum(map(math.exp, top)) < 1
+    assert a["response"]["body"]["choices"][0]["logprobs"] is None
+    spent = [each["response"]["body"]["usage"] for each in (a, b, c)]
+    assert [each["completion_tokens"] for each in spent] == [12, 3, 4]
+    assert spent[0]["prompt_tokens"] == spent[1]["prompt_tokens"] > spent[2]["prompt_tokens"]
+    assert usage["total_tokens"] == sum(each["total_tokens"] for each in spent)
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(bucket, engine):
+    alone = line("x", blob(RED), temperature=1, seed=5, max_tokens=8)
+    run(bucket, [alone], engine)
+    (first,) = output(bucket)
+    others = [line(f"o{i}", blob(BLUE), temperature=1, seed=i, max_tokens=12) for i in range(3)]
+    run(bucket, [*others, alone], engine, outputKey="batches/two/output.jsonl")
+    again = json.loads(bucket.read("batches/two/output.jsonl").splitlines()[-1])
+    assert again["response"]["body"] == first["response"]["body"]
+
+
+def test_an_answer_ends_at_its_stop_text_which_is_not_part_of_it(bucket, engine):
+    run(bucket, [line("a", blob(RED), temperature=1, seed=1, max_tokens=40)], engine)
+    whole = output(bucket)[0]["response"]["body"]["choices"][0]["message"]["content"]
+    stop = whole[3]
+    asked = [line("a", blob(RED), temperature=1, seed=1, max_tokens=40, stop=[stop])]
+    run(bucket, asked, engine, outputKey="batches/two/output.jsonl")
+    reply = json.loads(bucket.read("batches/two/output.jsonl"))["response"]["body"]
+    assert reply["choices"][0]["message"]["content"] == whole[: whole.index(stop)].strip()
+    assert reply["choices"][0]["finish_reason"] == "stop"
+    assert reply["usage"]["completion_tokens"] < 40
+
+
+def test_requests_of_one_image_are_asked_side_by_side_and_answered_in_the_files_order(bucket):
+    engine = Scripted(batch_size=10)
+    asked = [
+        line("r1", blob(RED)),
+        line("b1", blob(BLUE)),
+        line("r2", blob(RED)),
+        line("t", text("x")),
+        line("b2", blob(BLUE)),
+    ]
+    usage = run(bucket, asked, engine)
+    assert engine.asked == [["r1", "r2", "b1", "b2", "t"]]
+    assert [each["custom_id"] for each in output(bucket)] == ["r1", "b1", "r2", "t", "b2"]
+    assert usage == {
+        "prompt_tokens": 50,
+        "completion_tokens": 10,
+        "total_tokens": 60,
+        "prompt_tokens_details": {"cached_tokens": 20},
+    }
+
+
+@pytest.mark.parametrize(
+    ("bad", "custom_id", "code", "told"),
+    [
+        ("not json", "", "bad_line", "line 2 is no JSON"),
+        ("[]", "", "bad_line", "expected a JSON object"),
+        ('{"custom_id": 5}', "", "bad_line", "custom_id is '5', expected str"),
+        (line("a", blob(RED)), "a", "duplicate", "'a' was on a line before"),
+        ({**line("x"), "url": "/v1/embeddings"}, "x", "bad_line", "url is '/v1/embeddings'"),
+        ({**line("x"), "body": {"messages": []}}, "x", "bad_line", "messages is empty"),
+        (line("x", "https://example.org/a.png"), "x", "bad_image", "only blob:<sha256>"),
+        (line("x", "file:///etc/passwd"), "x", "bad_image", "only blob:<sha256>"),
+        (line("x", "blob:../../secret"), "x", "bad_image", "only blob:<sha256>"),
+        (line("x", "blob:" + "0" * 64), "x", "bad_image", "not in the bucket"),
+        (line("x", {"type": "input_audio"}), "x", "bad_line", "part of type 'input_audio'"),
+        (line("x", blob(RED), n=1000), "x", "bad_line", "n is 1000"),
+        (line("x", blob(RED), temperature="hot"), "x", "bad_line", "temperature is 'hot'"),
+        (line("x", blob(RED), top_logprobs=21), "x", "bad_line", "top_logprobs is 21"),
+        (line("x", blob(RED), response_format={"type": "xml"}), "x", "bad_line", "response_format"),
+    ],
+)
+def test_a_hostile_line_becomes_an_error_and_the_rest_is_answered(bucket, bad, custom_id, code, told):
+    run(bucket, [line("a", blob(RED)), bad, line("z", blob(BLUE))], Scripted())
+    first, second, third = output(bucket)
+    assert (second["custom_id"], second["error"]["code"]) == (custom_id, code)
+    assert told in second["error"]["message"]
+    assert second["response"] is None
+    assert first["response"]["status_code"] == third["response"]["status_code"] == 200
+
+
+def test_an_image_that_is_cut_or_not_what_its_name_says_is_an_error_of_its_line(bucket):
+    cut = RED[:40]
+    bucket.write(f"blobs/{hashlib.sha256(cut).hexdigest()}", cut)
+    bucket.write("blobs/" + "1" * 64, BLUE)
+    run(bucket, [line("cut", blob(cut)), line("other", "blob:" + "1" * 64), line("a", blob(RED))], Scripted())
+    assert errors(bucket) == [("cut", "bad_image"), ("other", "bad_image")]
+
+
+def test_a_request_that_the_engine_does_not_take_is_found_and_the_rest_goes_on(bucket):
+    asked = [line(name, blob(RED)) for name in "abcdefg"]
+    run(bucket, asked, Scripted(batch_size=8, refuses=("c", "f")))
+    assert errors(bucket) == [("c", "refused_by_engine"), ("f", "refused_by_engine")]
+
+
+def test_out_of_memory_halves_what_is_asked_at_once(bucket):
+    engine = Scripted(batch_size=8, room=2)
+    run(bucket, [line(name, blob(RED)) for name in "abcde"], engine)
+    assert [len(asked) for asked in engine.asked] == [5, 2, 2, 1]
+    assert errors(bucket) == []
+
+
+def test_one_request_that_does_not_fit_alone_is_an_error(bucket):
+    run(bucket, [line("a", blob(RED)), line("b", blob(RED))], Scripted(room=0))
+    assert errors(bucket) == [("a", "out_of_memory"), ("b", "out_of_memory")]
+
+
+def test_guided_decoding_is_refused_by_the_engine_that_has_none(bucket, engine):
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"type": "object"}}}
+    run(bucket, [line("a", blob(RED), response_format=schema), line("b", blob(RED), max_tokens=1)], engine)
+    assert errors(bucket) == [("a", "unsupported_parameter")]
+
+
+def test_what_is_made_is_not_made_again(bucket):
+    asked = [line("a", blob(RED))]
+    usage = run(bucket, asked, Scripted())
+    before = bucket.read(BATCH_JOB["outputKey"])
+    engine = Scripted()
+    assert run(bucket, asked, engine, canary=True) == usage
+    assert engine.asked == []
+    assert bucket.read(BATCH_JOB["outputKey"]) == before
+
+
+def test_a_job_whose_input_is_missing_or_another_file_is_refused(bucket):
+    with pytest.raises(BadInput, match="has 1 lines, the job says 3"):
+        run(bucket, [line("a", blob(RED))], Scripted(), claimed=3)
+    with pytest.raises(BadInput, match="is not in the bucket"):
+        run(bucket, [line("a", blob(RED))], Scripted(), inputKey="batches/none/input.jsonl")
+
+
+def test_stopped_work_writes_nothing(bucket):
+    watch = watch_of()
+
+    class StopsAfterOne(Scripted):
+        def answer(self, requests):
+            yield from super().answer(requests)
+            watch.refuse("the run was stopped")
+
+    engine = StopsAfterOne(batch_size=1)
+    with pytest.raises(Stopped, match="the run was stopped"):
+        run(bucket, [line("a", blob(RED)), line("b", blob(RED))], engine, watch)
+    assert engine.asked == [["a"]]
+    assert bucket.exists(BATCH_JOB["outputKey"]) is False
+
+
+def taught_to_see(answers):
+    """The tiny model, trained on the canary's question until it gives `answers` for a red and a blue square."""
+    from canary import _asked
+    from preprocess import encode, prompt_text
+
+    model, processor = tiny_model(1), tiny_processor()
+    requests = [_asked("red"), _asked("blue")]
+    inputs = encode(
+        processor, [prompt_text(processor, r.messages) for r in requests], [i for r in requests for i in r.images]
+    )
+    wanted = torch.tensor([processor.tokenizer.convert_tokens_to_ids(word) for word in answers])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(80):
+        loss = torch.nn.functional.cross_entropy(model(**inputs).logits[:, -1], wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return TransformersEngine(model, processor)
+
+
+def test_the_canary_lets_a_model_pass_that_sees(bucket):
+    engine = taught_to_see(("yes", "no"))
+    red, blue = check_sight(engine)
+    assert red > 0.8
+    assert blue < 0.2
+    run(bucket, [line("a", blob(RED), max_tokens=2)], engine, canary=True)
+    assert errors(bucket) == []
+
+
+@pytest.mark.parametrize("answers", [("yes", "yes"), ("no", "yes")])
+def test_the_canary_fails_a_batch_whose_model_is_blind_or_wrong(bucket, answers):
+    with pytest.raises(CanaryFailed, match="the model does not see its images"):
+        run(bucket, [line("a", blob(RED))], taught_to_see(answers), canary=True)
+    assert bucket.exists(BATCH_JOB["outputKey"]) is False
+
+
+def test_the_canary_fails_a_model_that_refuses():
+    class Refusing(Scripted):
+        def answer(self, requests):
+            return iter([Refused("x", "y")] * len(requests))
+
+    with pytest.raises(CanaryFailed, match="no yes or no"):
+        check_sight(Refusing())
