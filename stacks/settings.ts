@@ -15,6 +15,8 @@ const Settings = z.object({
   RLAIFV_MODAL_IDENTITY: z.enum(["create", "existing"]).default("create"),
   /** Modal's chat server; without it the API serves no chat. */
   RLAIFV_SERVE_URL: z.url({ protocol: /^https$/ }).optional(),
+  /** Its base model, as the server calls it. */
+  RLAIFV_SERVE_MODEL: z.string().min(1).optional(),
   /** Another site whose pages may ask the API. */
   RLAIFV_CORS_ORIGIN: z.url({ protocol: /^https?$/ }).optional(),
   /** A name of the account's own DNS zone for the API and the console. */

@@ -1,19 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { METRICS_NAMESPACE } from "../../functions/adapters/powertools/telemetry.ts";
+import { measuresOf } from "../../functions/runtime/cloud/telemetry.ts";
+import type { RunEvent } from "../../shared/schemas/events.ts";
 import { ALARMS, METRICS, THROTTLE_ALARMS, WORKERS, type Worker } from "../../stacks/plan.ts";
 import { ACCOUNT, ofKind, only, statementsOf, synthesis } from "../support/synthesis.ts";
 
 const made = synthesis();
 const alarms = [...ofKind(made, "cloudwatch/metricAlarm").values()];
 const topic = `arn:aws:sns:us-east-1:${ACCOUNT}:rlaifv-ci-alarms`;
-const own = (metricName: string) => ({ namespace: "rlaifv/ci", metricName, dimensions: { service: METRICS.service } });
+const query = (expression: string) => ({ expression });
 const workers = Object.keys(WORKERS) as Worker[];
 const machine = `arn:aws:states:us-east-1:${ACCOUNT}:stateMachine:rlaifv-ci-loop`;
 
 const expected = [
-  { ...own("BudgetUsedPercent"), plan: ALARMS.budgetUsed },
-  { ...own("SamplesParked"), plan: ALARMS.samplesParked },
-  { ...own("CallbacksRefused"), plan: ALARMS.callbacksRefused },
+  { ...query("SELECT MAX(BudgetUsedShare) FROM SCHEMA(rlaifv, service)"), plan: ALARMS.budgetUsed },
+  { ...query("SELECT SUM(SamplesParked) FROM SCHEMA(rlaifv, service, stage)"), plan: ALARMS.samplesParked },
+  {
+    namespace: "rlaifv",
+    metricName: "CallbackRefused",
+    dimensions: { service: "callback" },
+    plan: ALARMS.callbacksRefused,
+  },
   {
     namespace: "AWS/SQS",
     metricName: "ApproximateNumberOfMessagesVisible",
@@ -41,12 +49,15 @@ const expected = [
 ];
 
 test("money, samples, reports, dead letters, runs and functions each have their alarm", () => {
-  const seen = alarms.map(({ namespace, metricName, dimensions, statistic, threshold, period, evaluationPeriods }) => ({
-    namespace,
-    metricName,
-    dimensions,
-    plan: { statistic, threshold, periodSeconds: period, periods: evaluationPeriods },
-  }));
+  const seen = alarms.map(({ threshold, evaluationPeriods: periods, metricQueries, ...alarm }) => {
+    if (metricQueries !== undefined) {
+      const [{ expression, period: periodSeconds }] = metricQueries as [{ expression: string; period: number }];
+      const statistic = /SELECT MAX/.test(expression) ? "Maximum" : "Sum";
+      return { expression, plan: { statistic, threshold, periodSeconds, periods } };
+    }
+    const { namespace, metricName, dimensions, statistic, period: periodSeconds } = alarm;
+    return { namespace, metricName, dimensions, plan: { statistic, threshold, periodSeconds, periods } };
+  });
   const inOrder = (list: object[]) => list.map((one) => JSON.stringify(one)).sort();
   assert.deepEqual(inOrder(seen), inOrder(expected));
 });
@@ -80,13 +91,16 @@ test("only this stage's alarms may speak on its topic", () => {
   ]);
 });
 
-test("functions write their metrics where the alarms look", () => {
-  for (const worker of workers) {
-    const name = `${worker[0]!.toUpperCase()}${worker.slice(1)}Function`;
-    const { environment } = ofKind(made, "lambda/function").get(name) as {
-      environment: { variables: Record<string, string> };
-    };
-    const { POWERTOOLS_METRICS_NAMESPACE, POWERTOOLS_SERVICE_NAME } = environment.variables;
-    assert.deepEqual([POWERTOOLS_METRICS_NAMESPACE, POWERTOOLS_SERVICE_NAME], ["rlaifv/ci", "rlaifv"]);
-  }
+test("the figures are those that the workers write", () => {
+  const money = { kind: "money", budgetMicros: 10, settledMicros: 4, reservedMicros: 4 } as RunEvent;
+  const shard = { kind: "shard", stage: "score", samples: 3, parked: 2 } as RunEvent;
+  assert.equal(METRICS_NAMESPACE, METRICS.namespace);
+  assert.deepEqual(
+    measuresOf(money).find(({ name }) => name === METRICS.budgetUsed),
+    { name: "BudgetUsedShare", unit: "Percent", value: 80 },
+  );
+  assert.deepEqual(
+    measuresOf(shard).find(({ name }) => name === METRICS.samplesParked),
+    { name: "SamplesParked", unit: "Count", value: 2, dimensions: { stage: "score" } },
+  );
 });

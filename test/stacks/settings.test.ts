@@ -29,6 +29,7 @@ test("choices are taken over", () => {
     RLAIFV_MODAL_APP: "mine",
     RLAIFV_MODAL_ENVIRONMENT: "staging",
     RLAIFV_SERVE_URL: "https://mine--rlaifv-serve.modal.run",
+    RLAIFV_SERVE_MODEL: "llava-1.5-7b",
     RLAIFV_CORS_ORIGIN: "http://localhost:5173",
     RLAIFV_DOMAIN: "rlaifv.example.org",
     RLAIFV_ALARM_EMAIL: "me@example.org",
