@@ -43,8 +43,6 @@ const OPEN_BUCKETS = 8;
 const CALL_BUCKETS = 8;
 const REQUEST_BUCKETS = 8;
 
-const INDEX_KEYS = ["gsi1pk", "gsi1sk"] as const;
-
 type PassKey = { runId: string; passId: PassId };
 
 export const runKey = (runId: string): Key => ({ pk: join("run", runId), sk: "run" });
@@ -130,11 +128,6 @@ export const place = (at: number, id: string): string => `${sortable(at)}#${id}`
 /** 17 digits that sort as the number does: any safe integer, also a negative one. */
 export function sortable(value: number): string {
   return (BigInt(value) + 2n ** 53n).toString().padStart(17, "0");
-}
-
-/** The keys alone, of a row that has both. */
-export function indexKeyOf(row: Partial<IndexKey>): Partial<IndexKey> {
-  return Object.fromEntries(INDEX_KEYS.flatMap((name) => (row[name] === undefined ? [] : [[name, row[name]]])));
 }
 
 /** Names are free text: a `#` inside one must not read as the border between two. */

@@ -102,7 +102,8 @@ async function takeDue(rows: TableRows, { now, leaseUntil, limit }: Taking): Pro
   for (let after: string | undefined; taken.length < limit; ) {
     const range = { pk: DUE, index: true, before: `${sortable(now)}#\u{10ffff}`, limit: limit - taken.length };
     const { items, through } = await rows.query({ ...range, ...(after === undefined ? {} : { after }) });
-    const full = (await rows.getMany(items)).filter((item) => isAlive(item, rows) && item["state"] === "pending");
+    const alive = (await rows.getMany(items)).filter((item) => isAlive(item, rows));
+    const full = alive.filter((item) => item["state"] === "pending");
     taken.push(...(await Promise.all(full.map((item) => take(rows, item, { now, leaseUntil, limit })))).flat());
     if (through === undefined) break;
     after = through;
