@@ -141,39 +141,44 @@ const stateSteps: readonly Make[] = [
   },
 ];
 
-const moneySteps: readonly Make[] = [
-  (pick, below) => {
-    const [account, budget] = [pick(...ACCOUNTS), pick(0, 50, 100, Number.MAX_SAFE_INTEGER - below(9))];
-    return pick(
-      step(["ledger.open", account, budget], ({ ledger }) => ledger.open(account, budget)),
-      step(["ledger.read", account], ({ ledger }) => ledger.read(account)),
-    );
-  },
-  ...[0, 1, 2].map(
-    (): Make => (pick, below) => {
-      const id = `${pick("r/1/", "r/2/")}${below(5)}`;
-      const taken = [...new Set([pick(...ACCOUNTS), pick(...ACCOUNTS)])];
-      const amounts = taken.map((account) => ({ account, amount: below(40) }));
-      const reservation = { id, amounts, leaseUntil: below(100), ...pick({}, { atRisk: amounts.slice(0, 1) }) };
-      const spent = amounts.map(({ account }) => ({ account, amount: below(50) })).slice(0, 1 + below(2));
-      const lease = pick(undefined, below(120));
-      return pick(
-        step(["ledger.reserve", reservation], ({ ledger }) => ledger.reserve(reservation)),
-        step(["ledger.charge", id, spent, lease], ({ ledger }) => ledger.charge(id, spent, lease)),
-        step(["ledger.settle", id, spent], ({ ledger }) => ledger.settle(id, spent)),
-        step(["ledger.release", id], ({ ledger }) => ledger.release(id)),
-      );
-    },
-  ),
-  (pick, below) => {
-    const [now, prefix, before] = [below(60), pick("", "r/1/", "r/2/3"), pick("day/2", "day/3", "day/9")];
-    return pick(
-      step(["ledger.expire", now, prefix], ({ ledger }) => ledger.expire(now, prefix)),
-      step(["ledger.held", prefix], ({ ledger }) => ledger.held(prefix)),
-      step(["ledger.prune", before], ({ ledger }) => ledger.prune("day/", before)),
-    );
-  },
-];
+const opening: Make = (pick, below) => {
+  const [account, budget] = [pick(...ACCOUNTS), pick(0, 50, 100, Number.MAX_SAFE_INTEGER - below(9))];
+  return pick(
+    step(["ledger.open", account, budget], ({ ledger }) => ledger.open(account, budget)),
+    step(["ledger.read", account], ({ ledger }) => ledger.read(account)),
+  );
+};
+
+/** A reservation's number names its accounts, so that what is spent mostly belongs to it. */
+const holding: Make = (pick, below) => {
+  const number = below(4);
+  const id = `${pick("r/1/", "r/2/")}${number}`;
+  const taken = ACCOUNTS.slice(number % 2, 2 + (number % 3));
+  const amounts = taken.map((account) => ({ account, amount: below(40) }));
+  const reservation = { id, amounts, leaseUntil: below(100), ...pick({}, { atRisk: amounts.slice(0, 1) }) };
+  const spent = amounts.slice(0, 1 + below(2)).map(({ account }) => ({ account, amount: below(50) }));
+  const named = below(9) === 0 ? [{ account: "run/a", amount: 1 }] : spent;
+  const lease = pick(undefined, below(120));
+  return pick(
+    step(["ledger.reserve", reservation], ({ ledger }) => ledger.reserve(reservation)),
+    step(["ledger.reserve", reservation], ({ ledger }) => ledger.reserve(reservation)),
+    step(["ledger.charge", id, named, lease], ({ ledger }) => ledger.charge(id, named, lease)),
+    step(["ledger.settle", id, named], ({ ledger }) => ledger.settle(id, named)),
+    step(["ledger.release", id], ({ ledger }) => ledger.release(id)),
+  );
+};
+
+const housekeeping: Make = (pick, below) => {
+  const [now, prefix, before] = [below(60), pick("", "r/1/", "r/2/3"), pick("day/2", "day/3", "day/9")];
+  return pick(
+    step(["ledger.expire", now, prefix], ({ ledger }) => ledger.expire(now, prefix)),
+    step(["ledger.held", prefix], ({ ledger }) => ledger.held(prefix)),
+    step(["ledger.held", prefix], ({ ledger }) => ledger.held(prefix)),
+    step(["ledger.prune", before], ({ ledger }) => ledger.prune("day/", before)),
+  );
+};
+
+const moneySteps: readonly Make[] = [opening, opening, opening, holding, holding, holding, holding, housekeeping];
 
 const serviceSteps: readonly Make[] = [
   (pick, below) => {
