@@ -23,7 +23,7 @@
  * | an API key                          | key#<id>                  | key             | one row                                 |
  * | API keys, newest first              | gsi1 keys                 | n#<id>          | one index row per key, written once     |
  * | an idempotent request               | request#<key>             | request         | one row, gone by TTL                    |
- * | expired requests                    | gsi1 expiring#b           | n#<key>         | an 8th of a day's requests              |
+ * | expired requests                    | gsi1 expiring#b           | n               | an 8th of a day's requests              |
  * | events of a run                     | events#<run>              | n               | a run's events, tens a minute           |
  * | a webhook                           | webhook#<id>              | webhook         | one row                                 |
  * | webhooks, newest first              | gsi1 webhooks             | n#<id>          | one index row per webhook               |
