@@ -20,7 +20,7 @@ def complete(root: Path, step: int) -> None:
             {"path": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
             for path in _files(root / f"s{step}")
         ],
-        "state": {path.name: path.stat().st_size for path in _files(_state(root, step))},
+        "state": _sizes(_state(root, step)),
     }
     temporary = root / f".s{step}.json"
     temporary.write_text(json.dumps(mark), "utf-8")
@@ -42,7 +42,7 @@ def newest_state(root: Path) -> Path | None:
     for step in reversed(completed(root)):
         sizes = json.loads(_mark(root, step).read_text("utf-8"))["state"]
         state = _state(root, step)
-        if sizes and {path.name: path.stat().st_size for path in _files(state)} == sizes:
+        if sizes and _sizes(state) == sizes:
             return state
     return None
 
@@ -53,6 +53,11 @@ def _state(root: Path, step: int) -> Path:
 
 def _mark(root: Path, step: int) -> Path:
     return root / f"s{step}.json"
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Of all files below it: shards of several GPUs lie in folders of their own."""
+    return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _files(folder: Path) -> list[Path]:

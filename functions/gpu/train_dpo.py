@@ -80,7 +80,15 @@ class _Round:
         self._prefix = job.output_prefix.rstrip("/")
         self._root = place.volume / job.name
         self._published: dict[int, dict[str, Any]] = {}
+        self._check()
         self._source, self._adapter = self._weights()
+
+    def _check(self) -> None:
+        settings, gpus = self._job.settings, max(1, self._place.gpus)
+        if settings.batch_pairs % gpus:
+            raise BadInput(f"batchPairs {settings.batch_pairs} cannot be shared by {gpus} GPUs: make it a multiple")
+        if settings.dpo_weight + settings.sft_weight == 0:
+            raise BadInput("dpoWeight and sftWeight are both 0: nothing would be learned")
 
     def prepare(self) -> tuple[list[EncodedPair], dict[str, int]]:
         """Pre-flight: everything about the pairs that can be known before a GPU works."""

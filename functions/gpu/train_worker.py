@@ -43,6 +43,10 @@ WEIGHT_DECAY = 0.01  # RLAIF-V: --weight_decay 0.01
 PAIRS_AT_ONCE = 1
 
 
+# FSDP2, a layer of the transformer at a time; recomputing activations is its own business then, not transformers'.
+SHARDED = {"version": 2, "activation_checkpointing": True}
+
+
 class PairCollator:
     """Chosen answers first, then rejected ones, padded together on the right; pictures in the same order."""
 
@@ -166,18 +170,16 @@ class Notes(TrainerCallback):  # type: ignore[misc]
 
 def arguments(settings: DpoSettings, plan: Schedule, seed: int, root: Path) -> DPOConfig:
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    if settings.batch_pairs % (world * PAIRS_AT_ONCE):
-        raise ValueError(
-            f"batchPairs {settings.batch_pairs} cannot be shared by {world} GPUs: make it a multiple of them"
-        )
     gpu = torch.cuda.is_available()
+    terms = {"sigmoid": settings.dpo_weight, "sft": settings.sft_weight}
+    losses = {name: weight for name, weight in terms.items() if weight > 0}
     # All weights, their gradients and Adam's moments in float32 are 16 bytes a weight, 112 GB for 7B: cut over the
     # GPUs.
-    sharded = {"fsdp": True, "fsdp_config": {"version": 2}} if world > 1 and settings.method == "full" else {}
+    sharded = {"fsdp": True, "fsdp_config": SHARDED} if world > 1 and settings.method == "full" else {}
     return DPOConfig(
         output_dir=str(root / STATE),
-        loss_type=["sigmoid", "sft"],
-        loss_weights=[settings.dpo_weight, settings.sft_weight],
+        loss_type=list(losses),
+        loss_weights=list(losses.values()),
         beta=settings.beta,
         precompute_ref_log_probs=True,
         disable_dropout=False,  # the base has none, and LoRA's is RLAIF-V's
@@ -196,7 +198,7 @@ def arguments(settings: DpoSettings, plan: Schedule, seed: int, root: Path) -> D
         bf16=gpu,
         tf32=gpu or None,
         use_cpu=not gpu,
-        gradient_checkpointing=True,
+        gradient_checkpointing=not sharded,
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is no number must be seen
         save_steps=plan.save_every,

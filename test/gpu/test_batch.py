@@ -170,7 +170,7 @@ def test_requests_of_one_image_are_asked_side_by_side_and_answered_in_the_files_
         ('{"custom_id": 5}', "", "bad_line", "custom_id is '5', expected str"),
         (line("a", blob(RED)), "a", "duplicate", "'a' was on a line before"),
         ({**line("x"), "url": "/v1/embeddings"}, "x", "bad_line", "url is '/v1/embeddings'"),
-        ({**line("x"), "body": {"messages": []}}, "x", "bad_line", "messages is empty"),
+        ({**line("x"), "body": {"model": "m", "messages": []}}, "x", "bad_line", "messages is empty"),
         (line("x", "https://example.org/a.png"), "x", "bad_image", "only blob:<sha256>"),
         (line("x", "file:///etc/passwd"), "x", "bad_image", "only blob:<sha256>"),
         (line("x", "blob:../../secret"), "x", "bad_image", "only blob:<sha256>"),
@@ -189,6 +189,49 @@ def test_a_hostile_line_becomes_an_error_and_the_rest_is_answered(bucket, bad, c
     assert told in second["error"]["message"]
     assert second["response"] is None
     assert first["response"]["status_code"] == third["response"]["status_code"] == 200
+
+
+HOSTILE = [None, True, -1, 2.5, float("inf"), 2**70, "x", "", [], [[]], [None], {}, {"a": 1}]
+
+
+FIELDS = [
+    "n",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "seed",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+    "messages",
+    "model",
+]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_stands_in_a_field_the_batch_ends_with_a_line_for_every_line(bucket, field):
+    asked = [line(f"x{i}", blob(RED)) for i in range(len(HOSTILE))]
+    for each, value in zip(asked, HOSTILE, strict=True):
+        each["body"][field] = value
+    run(bucket, [*asked, line("z", blob(RED))], Scripted())
+    assert [each["custom_id"] for each in output(bucket)] == [f"x{i}" for i in range(len(HOSTILE))] + ["z"]
+    assert output(bucket)[-1]["response"]["status_code"] == 200
+
+
+@pytest.mark.parametrize("part", [*HOSTILE, {"type": "text"}, {"type": "image_url", "image_url": 5}, {"type": []}])
+def test_whatever_stands_in_a_message_the_batch_ends_with_a_line_for_every_line(bucket, part):
+    hostile = line("x")
+    hostile["body"]["messages"][0]["content"] = [part]
+    other = line("y")
+    other["body"]["messages"][0] = part
+    run(bucket, [hostile, other, line("z", blob(RED))], Scripted())
+    assert [code for _, code in errors(bucket)] == ["bad_line", "bad_line"]
+
+
+def test_a_line_that_is_nested_without_end_is_an_error(bucket):
+    run(bucket, ["[" * 100_000, line("z", blob(RED))], Scripted())
+    assert errors(bucket) == [("", "bad_line")]
 
 
 def test_an_image_that_is_cut_or_not_what_its_name_says_is_an_error_of_its_line(bucket):

@@ -252,6 +252,14 @@ def test_a_killed_training_goes_on_with_the_same_loss_curve(trained, tmp_path):
     assert served[0].read_bytes() == served[1].read_bytes()
 
 
+def test_two_processes_share_a_batch_and_give_the_same_curve(trained, tmp_path):
+    world = World(tmp_path)
+    result = world.train(settings={"epochs": 3}, gpus=2)
+    for one, both in zip(trained.result["steps"], result["steps"], strict=True):
+        assert both == pytest.approx(one, rel=1e-3, abs=1e-4)
+    assert world.references()[0]["p5"] == pytest.approx(trained.references()[0]["p5"], rel=1e-5)
+
+
 def test_stopped_training_ends_its_processes_and_writes_no_result(tmp_path):
     world = World(tmp_path)
     watch = Watching(world.volume / "run1-r1", 3, lambda own: own.refuse("the run was stopped"))
