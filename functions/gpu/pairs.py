@@ -97,7 +97,7 @@ def encode_pair(row: PairRow, read: ReadImage, processor: Any, config: Any) -> E
     inputs = encode(processor, [prompt], [image])
     prompt_ids = inputs["input_ids"][0].tolist()
     placeholders = prompt_ids.count(processor.image_token_id)
-    if placeholders != image_features(inputs, config):
+    if placeholders != (image_features(inputs, config) if config.model_type == "llava" else max(1, placeholders)):
         raise Dropped("image_tokens")
     answers = [_answer_ids(processor, messages, prompt, answer) for answer in (row.chosen, row.rejected)]
     limit = min(LONGEST, config.get_text_config().max_position_embeddings)
@@ -107,10 +107,11 @@ def encode_pair(row: PairRow, read: ReadImage, processor: Any, config: Any) -> E
 
 
 def image_features(inputs: Any, config: Any) -> int:
-    """How many features the vision tower makes of the picture, by the model's config, not by the processor's."""
+    """How many features LLaVA's vision tower makes of the picture, by the model's config, not by the processor's. Other
+    models count in ways of their own; of them only a picture without any place is seen before the first step."""
     height, width = inputs["pixel_values"].shape[-2:]
     patch = config.vision_config.patch_size
-    whole = 0 if getattr(config, "vision_feature_select_strategy", "default") == "default" else 1
+    whole = 0 if config.vision_feature_select_strategy == "default" else 1
     return int(inputs["pixel_values"].shape[0] * ((height // patch) * (width // patch) + whole))
 
 

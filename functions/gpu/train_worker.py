@@ -38,6 +38,7 @@ LORA = LoraConfig(
     bias="none",
     target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
 )
+VISION = ("vision_tower", "visual")  # what LLaVA and Qwen call theirs
 WEIGHT_DECAY = 0.01  # RLAIF-V: --weight_decay 0.01
 # One pair at a time on each GPU, as RLAIF-V has it; the rest of a batch is accumulated.
 PAIRS_AT_ONCE = 1
@@ -223,7 +224,9 @@ def train(scratch: Path) -> None:
     if settings.method == "full":
         # RLAIF-V trains the language model and the projector; its vision tower runs without gradients (rlaifv-spec
         # §2.6).
-        model.model.vision_tower.requires_grad_(False)
+        for name, module in model.named_modules():
+            if name.rpartition(".")[2] in VISION:
+                module.requires_grad_(False)
     notes = Notes(scratch, root, plan)
     trainer = PairTrainer(
         reference=scratch / "reference.json",

@@ -24,6 +24,8 @@ def checkpoint_of(weights: Weights, bucket: Bucket, volume: Path) -> tuple[Check
     if hashlib.sha256(data).hexdigest() != weights.checkpoint.sha256:
         raise WeightsMissing(f"weights.checkpoint.key {key!r} has another hash than the job says: it was overwritten")
     manifest = parse(CheckpointManifest, json.loads(data))
+    if manifest.base.model != weights.model:
+        raise WeightsMissing(f"{key!r} is a checkpoint of {manifest.base.model!r}, the job says {weights.model!r}")
     for file in manifest.files:
         path = volume / file.path
         if not path.is_file() or path.stat().st_size != file.bytes:
