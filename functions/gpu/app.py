@@ -29,6 +29,8 @@ PYTHON = "3.12"  # the newest that all pinned packages have wheels for
 HERE = Path(__file__).parent
 MODELS, CACHE, CHECKPOINTS = Path("/models"), Path("/cache"), Path("/checkpoints")
 
+CORES, MEMORY = 8.0, 64 * 1024  # shared/budget/prices.ts, CONTAINER_PRICE: cores and MiB that money is reserved for
+
 COMMON = ["boto3==1.43.107", "jsonschema==4.25.1", "pillow==12.3.0"]
 VLLM = "vllm==0.26.0"
 TRAINING = [
@@ -48,7 +50,7 @@ def _image(*packages: str) -> modal.Image:
     return base.add_local_dir(HERE, "/root", ignore=["**/__pycache__", "**/.*"])
 
 
-batch_image, training_image = _image(VLLM), _image(*TRAINING)
+batch_image, training_image, light_image = _image(VLLM), _image(*TRAINING), _image()
 volumes = {
     str(MODELS): modal.Volume.from_name("rlaifv-models", create_if_missing=True),
     str(CACHE): modal.Volume.from_name("rlaifv-cache", create_if_missing=True),
@@ -63,6 +65,8 @@ app = modal.App("rlaifv")
 
 @app.cls(
     image=batch_image,
+    cpu=CORES,
+    memory=MEMORY,
     gpu="H100",  # shared/schemas/config.ts: one H100 where a model names no GPU
     volumes=volumes,
     secrets=[secret],
@@ -96,6 +100,8 @@ class Batch:
 
 @app.function(
     image=training_image,
+    cpu=CORES,
+    memory=MEMORY,
     gpu="H100:8",  # shared/schemas/config.ts: eight H100 where `train` names no GPU; RLAIF-V trained on eight A100
     volumes=volumes,
     secrets=[secret],
@@ -110,7 +116,7 @@ def train_dpo(job: dict[str, Any]) -> dict[str, str]:
     return _container(0, _no_engine).carry_out(job, modal.current_function_call_id() or "")
 
 
-@app.function(image=training_image, cpu=0.25, timeout=1 * MINUTES)
+@app.function(image=light_image, timeout=1 * MINUTES)
 def contract() -> dict[str, Any]:
     """What is deployed: asked by the workers before they spend anything."""
     from contract import CONTRACT
@@ -121,6 +127,8 @@ def contract() -> dict[str, Any]:
 
 @app.cls(
     image=batch_image,
+    cpu=CORES,
+    memory=MEMORY,
     gpu="H100",
     volumes=volumes,
     secrets=[serve_secret],

@@ -23,7 +23,7 @@ from peft import LoraConfig
 from preprocess import open_image
 from schedule import Schedule, schedule
 from torch.utils.data import DataLoader
-from transformers import AutoProcessor, TrainerCallback
+from transformers import AutoProcessor, TrainerCallback, set_seed
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from weights import load_model
@@ -44,8 +44,9 @@ WEIGHT_DECAY = 0.01  # RLAIF-V: --weight_decay 0.01
 PAIRS_AT_ONCE = 1
 
 
-# FSDP2, a layer of the transformer at a time; recomputing activations is its own business then, not transformers'.
-SHARDED = {"version": 2, "activation_checkpointing": True}
+# FSDP2, a layer of the transformer at a time; recomputing activations is its own business then, not transformers'. Each
+# process saves its own shard: 84 GB of masters and moments do not fit into one container's memory.
+SHARDED = {"version": 2, "activation_checkpointing": True, "state_dict_type": "SHARDED_STATE_DICT"}
 
 
 class PairCollator:
@@ -88,8 +89,6 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
             with self.accelerator.autocast():
                 both = self.compute_ref_log_probs(self.model, batch)
             sums.append(torch.stack(self.accelerator.gather_for_metrics(both), dim=1).float().cpu())
-        if self.is_fsdp_enabled:
-            self.model.to("cpu")  # where it is cut into shards from
         if self.accelerator.is_main_process:
             rows = dict(zip(dataset["pair_id"], torch.cat(sums).tolist(), strict=True))
             temporary = self._reference.with_suffix(".part")
@@ -219,6 +218,7 @@ def train(scratch: Path) -> None:
     root = Path(told["root"])
     rows = [json.loads(text) for text in (scratch / "pairs.jsonl").read_text("utf-8").splitlines()]
     plan = schedule(len(rows), settings)
+    set_seed(told["seed"])  # before an adapter gets its first weights; transformers' trainer seeds later
     model = load_model(told["source"], told["revision"], told["adapter"], settings.method)
     processor = AutoProcessor.from_pretrained(told["source"], revision=told["revision"] or None)
     if settings.method == "full":

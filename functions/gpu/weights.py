@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,9 +45,13 @@ def load_model(
     import torch
     from transformers import AutoModelForImageTextToText
 
+    # Straight to this process's GPU: eight copies in float32 do not fit into the container's memory.
+    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     if dtype is None:
         dtype = torch.float32 if method == "full" or not torch.cuda.is_available() else torch.bfloat16
-    model = AutoModelForImageTextToText.from_pretrained(source, revision=revision or None, dtype=dtype)
+    model = AutoModelForImageTextToText.from_pretrained(
+        source, revision=revision or None, dtype=dtype, device_map={"": device}
+    )
     if adapter is None:
         return model
     from peft import PeftModel

@@ -3,11 +3,13 @@
 import importlib
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 
 import contract as contract_module
 import pytest
+from support import ROOT
 
 STUBS = Path(__file__).with_name("stubs")
 
@@ -57,6 +59,15 @@ def test_containers_that_cost_much_scale_to_zero_and_have_bounds(app):
         if "gpu" in options:
             assert options["max_containers"] >= 1
             assert "/checkpoints" in options["volumes"]
+
+
+def test_containers_have_the_cores_and_memory_that_money_is_reserved_for(app):
+    prices = (ROOT / "shared" / "budget" / "prices.ts").read_text("utf-8")
+    cores, gibibytes = re.search(r"CONTAINER_PRICE = (\d+) \* [\d.]+ \+ (\d+) \*", prices).groups()
+    declared = [options for _, options in app.app.functions.values()]
+    declared += [options for _, options, _ in app.app.classes.values()]
+    sizes = {(options["cpu"], options["memory"]) for options in declared if "gpu" in options}
+    assert sizes == {(int(cores), int(gibibytes) * 1024)}
 
 
 def test_nobody_but_the_workers_tries_again(app):
