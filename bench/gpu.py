@@ -21,15 +21,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "functions" / "gpu"), str(ROOT / "test" / "gpu")]
 
 import torch  # noqa: E402
-from contract import DpoSettings  # noqa: E402
 from datasets import Dataset  # noqa: E402
-from pairs import PairRow, as_json, encode_pair  # noqa: E402
 from PIL import Image  # noqa: E402
+from transformers import LlavaConfig, LlavaForConditionalGeneration, TrainerCallback  # noqa: E402
+from trl import DPOTrainer  # noqa: E402
+
+from contract import DpoSettings  # noqa: E402
+from pairs import PairRow, as_json, encode_pair  # noqa: E402
 from schedule import schedule  # noqa: E402
 from tiny import tiny_model, tiny_processor  # noqa: E402
 from train_worker import LORA, PairCollator, PairTrainer, arguments  # noqa: E402
-from transformers import LlavaConfig, LlavaForConditionalGeneration, TrainerCallback  # noqa: E402
-from trl import DPOTrainer  # noqa: E402
 
 # Dense bf16 operations a second, from NVIDIA's data sheets.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "B200": 2250e12, "L40S": 362e12}

@@ -79,6 +79,7 @@ app = modal.App("rlaifv")
 class Batch:
     """Answers batches with one model, one job at a time: the engine fills the GPU, and the bill knows whose it is."""
 
+    # They keep the containers of different weights apart; what is loaded, with its hash, the job says.
     model: str = modal.parameter()
     revision: str = modal.parameter(default="")
     checkpoint: str = modal.parameter(default="")

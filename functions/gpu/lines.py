@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import DEFAULT_MAX_TOKENS, ChatRequest, Completion, Message, Refused
 from PIL import Image
+
+from engine import DEFAULT_MAX_TOKENS, ChatRequest, Completion, Message, Refused
 
 BLOB = re.compile(r"blob:([0-9a-f]{64})")
 MOST_TOP_LOGPROBS = 20  # OpenAI's bound

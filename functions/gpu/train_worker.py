@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from checkpoints import STATE, complete, newest_state
-from contract import DpoSettings
 from datasets import Dataset, concatenate_datasets
 from peft import LoraConfig
-from preprocess import open_image
-from schedule import Schedule, schedule
 from torch.utils.data import DataLoader
 from transformers import AutoProcessor, TrainerCallback, set_seed
 from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
+
+from checkpoints import STATE, complete, newest_state
+from contract import DpoSettings
+from preprocess import open_image
+from schedule import Schedule, schedule
 from weights import load_model
 
 # RLAIF-V's LoRA script: r 64, alpha 16, dropout 0.05, linear layers of the language model. Its projector is trained

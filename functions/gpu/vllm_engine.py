@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from contract import Weights
 from engine import ChatRequest, Choice, Completion, OutOfMemory, Refused, TokenLogprob
-from PIL import Image
 
 MEMORY_SHARE = 0.9  # vLLM's default: of the GPU, for weights and cache
 LORA_RANK = 64  # RLAIF-V's; vLLM reserves room for this rank and refuses a higher one

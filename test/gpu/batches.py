@@ -4,14 +4,14 @@ import hashlib
 import io
 import json
 
+from PIL import Image
+
 from batch import run_batch
 from contract import parse_job
 from engine import Choice, Completion, OutOfMemory
-from meter import ContainerMeter
-from PIL import Image
-from reports import Watch
-
 from examples import BATCH_JOB
+from meter import ContainerMeter
+from reports import Watch
 
 
 def png(colour):

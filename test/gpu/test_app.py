@@ -7,8 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-import contract as contract_module
 import pytest
+
+import contract as contract_module
 from support import ROOT
 
 STUBS = Path(__file__).with_name("stubs")

@@ -6,12 +6,12 @@ import math
 import subprocess
 
 import pytest
+
 from batch import BadInput
 from batches import BLUE, RED, Scripted, blob, errors, line, output, run, text, watch_of
+from examples import BATCH_JOB
 from reports import Stopped
 from support import NODE, ROOT
-
-from examples import BATCH_JOB
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from tiny import tiny_model, tiny_processor  # noqa: E402

@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import pytest
+
 from bucket import FolderBucket, S3Bucket, s3_from_environment
 
 

@@ -1,16 +1,16 @@
 """The canary: a model that sees passes, one that is blind, wrong or silent fails before it is paid for a batch."""
 
 import pytest
+
 from canary import CanaryFailed, _asked, check_sight
 from engine import Refused
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from batches import RED, Scripted, blob, errors, line, run  # noqa: E402
+from examples import BATCH_JOB  # noqa: E402
 from preprocess import encode, prompt_text  # noqa: E402
 from tiny import tiny_model, tiny_processor  # noqa: E402
 from transformers_engine import TransformersEngine  # noqa: E402
-
-from examples import BATCH_JOB  # noqa: E402
 
 
 def taught_to_see(answers):

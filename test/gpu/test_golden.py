@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from contract import DpoSettings
 from schedule import schedule
 from support import ROOT
@@ -15,6 +16,7 @@ if not FILE.exists():
     pytest.skip("the golden file ../shared/golden/rlaifv.json is not there", allow_module_level=True)
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
+
 from tiny import tiny_model, tiny_processor  # noqa: E402
 from train_worker import PairTrainer, arguments  # noqa: E402
 

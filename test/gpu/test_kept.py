@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 import reference
 from bucket import FolderBucket
 from checkpoints import complete, completed, newest_state

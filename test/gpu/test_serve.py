@@ -1,6 +1,7 @@
 """The chat server's command line."""
 
 import pytest
+
 import serve
 
 

@@ -1,129 +1,22 @@
-"""Real DPO steps on a tiny LLaVA: the loss falls, a killed training goes on with the same curve, nothing is lost
-silently."""
+"""Real DPO steps on a tiny LLaVA: the loss falls, a killed training goes on with the same curve, every loss is told."""
 
 import hashlib
-import io
 import json
 import math
-import os
-import signal
 import time
 from pathlib import Path
 
 import pytest
-from bucket import FolderBucket
-from checkpoints import completed
-from contract import check, parse_job
-from meter import ContainerMeter
-from PIL import Image
-from reports import Stopped, Watch
 
-from examples import SETTINGS, TRAIN_JOB
+from checkpoints import completed
+from contract import check
+from examples import TRAIN_JOB
+from reports import Stopped
 
 pytest.importorskip("trl", reason="the package `trl` is not installed")
-pq = pytest.importorskip("pyarrow.parquet", reason="the package `pyarrow` is not installed")
-import pyarrow  # noqa: E402
-from tiny import save_tiny  # noqa: E402
-from train_dpo import Place, TrainingFailed, run_training  # noqa: E402
-
-PAIRS = 12
-
-
-def png(colour):
-    file = io.BytesIO()
-    Image.new("RGB", (40, 30), colour).save(file, "PNG")
-    return file.getvalue()
-
-
-IMAGES = {hashlib.sha256(data).hexdigest(): data for data in (png("red"), png("blue"))}
-
-
-def rows(count=PAIRS, start=0):
-    names = list(IMAGES)
-    return [
-        {
-            "pair_id": f"p{i}",
-            "sample_id": f"s{i}",
-            "image_sha256": names[i % 2],
-            "question": f"What is number {i}?",
-            "chosen": "A plain square." if i % 2 else "It is a square, nothing else.",
-            "rejected": "A cat on a mat." if i % 2 else "It is a square with a dog.",
-        }
-        for i in range(start, start + count)
-    ]
-
-
-class World:
-    """A bucket, a volume and the tiny model's folder."""
-
-    def __init__(self, folder, pairs=None, seed=0):
-        self.bucket = FolderBucket(folder / "bucket")
-        self.volume = folder / "volume"
-        self.model = save_tiny(folder / "model", seed)
-        self.commits = 0
-        for name, data in IMAGES.items():
-            self.bucket.write(f"blobs/{name}", data)
-        self.write_pairs(pairs or rows())
-
-    def write_pairs(self, pairs):
-        file = io.BytesIO()
-        pq.write_table(pyarrow.Table.from_pylist(pairs), file)
-        self.bucket.write(TRAIN_JOB["pairsKey"], file.getvalue())
-        self.pairs = len(pairs)
-
-    def job(self, settings=None, **more):
-        weights = {"model": self.model, "revision": "", "checkpoint": None}
-        whole = {**TRAIN_JOB, "weights": weights, "pairs": self.pairs, "settings": {**SETTINGS, **(settings or {})}}
-        return parse_job({**whole, **more})
-
-    def train(self, watch=None, gpus=0, **job):
-        place = Place(self.volume, gpus, self.commit)
-        return run_training(self.job(**job), self.bucket, watch or watch_of(), place)
-
-    def commit(self):
-        self.commits += 1
-
-    def metrics(self):
-        text = self.bucket.read(f"{TRAIN_JOB['outputPrefix']}/metrics.jsonl").decode()
-        return [json.loads(line) for line in text.splitlines()]
-
-    def references(self):
-        folder = Path(self.bucket._root) / TRAIN_JOB["outputPrefix"]
-        return [json.loads(path.read_text()) for path in sorted(folder.glob("reference-*.json"))]
-
-
-def watch_of():
-    return Watch(10**9, ContainerMeter(0.0, 0.0, now=lambda: 0.0).call(), 0)
-
-
-class Watching(Watch):
-    """Does something to the training once its checkpoint of `step` is whole."""
-
-    def __init__(self, root, step, act):
-        super().__init__(10**9, ContainerMeter(0.0, 0.0, now=lambda: 0.0).call(), 0)
-        self.root, self.step, self.act, self.told_progress = root, step, act, []
-
-    def checkpoint(self):
-        if self.step in completed(self.root):
-            self.act(self)
-        super().checkpoint()
-
-    def progress(self, done, total):
-        super().progress(done, total)
-        self.told_progress.append((done, total))
-
-
-def children():
-    found = []
-    for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in (task / "children").read_text().split()]
-    return found
-
-
-def kill_training(_):
-    for pid in children():
-        if b"train_worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGKILL)
+pytest.importorskip("pyarrow", reason="the package `pyarrow` is not installed")
+from train_dpo import TrainingFailed
+from world import IMAGES, PAIRS, Watching, World, children, kill_training, png, rows
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +102,10 @@ def test_a_checkpoint_is_a_whole_model_in_bfloat16_whose_vision_tower_is_unchang
 def test_reference_logprobs_are_those_of_the_base_model(trained):
     """Computed a second time: one answer at a time, unpadded, with plain PyTorch."""
     import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
     from engine import Message
     from preprocess import encode, open_image, prompt_text
-    from transformers import AutoModelForImageTextToText, AutoProcessor
 
     processor = AutoProcessor.from_pretrained(trained.model)
     model = AutoModelForImageTextToText.from_pretrained(trained.model).eval()
@@ -279,19 +173,23 @@ def test_too_few_pairs_are_told_and_nothing_is_loaded(tmp_path):
     assert list(world.volume.glob("**/*")) == []
 
 
-def test_an_adapter_is_trained_and_the_next_round_goes_on_from_it(tmp_path):
-    world = World(tmp_path)
-    settings = {"method": "lora", "epochs": 1, "learningRate": 1e-2, "sftWeight": 0.1}
+def test_a_killed_training_of_an_adapter_goes_on_too_and_the_next_round_begins_at_it(tmp_path):
+    settings = {"method": "lora", "epochs": 2, "learningRate": 1e-2, "sftWeight": 0.1}
+    whole = World(tmp_path / "whole").train(settings=settings)
+    world = World(tmp_path / "killed")
+    with pytest.raises(TrainingFailed, match="ended with -9"):
+        world.train(Watching(world.volume / "run1-r1", 3, kill_training), settings=settings)
     first = world.train(settings=settings)
-    (checkpoint,) = first["checkpoints"]
+    assert first["steps"] == whole["steps"]
+    checkpoint = first["checkpoints"][-1]
     manifest = json.loads(world.bucket.read(checkpoint["key"]))
     assert manifest["format"] == "lora"
     names = {Path(file["path"]).name for file in manifest["files"]}
     assert names >= {"adapter_config.json", "adapter_model.safetensors"}
     weights = {"model": world.model, "revision": "", "checkpoint": {k: checkpoint[k] for k in ("key", "sha256")}}
     more = {"name": "run1-r2", "outputPrefix": "runs/run1/r2/train", "resultKey": "runs/run1/r2/train/result.json"}
-    second = world.train(settings={**settings, "sftWeight": 0.0}, weights=weights, **more)
-    # The adapter of the first round is policy and reference of the second: the loss begins at ln 2 again.
+    second = world.train(settings={**settings, "epochs": 1, "sftWeight": 0.0}, weights=weights, **more)
+    # The first adapter is policy and reference of the second round: but for dropout the loss begins at ln 2 again.
     assert second["steps"][0]["loss"] == pytest.approx(math.log(2), abs=0.02)
     assert second["checkpoints"][0]["id"] == "run1-r2-s3"
     assert second["steps"][-1]["margin"] > 0

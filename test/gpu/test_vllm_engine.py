@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from contract import Weights
 from engine import ChatRequest, Message
-from PIL import Image
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 WEIGHTS = Weights("llava-hf/llava-1.5-7b-hf", "abc", None)

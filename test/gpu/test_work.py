@@ -3,17 +3,17 @@
 import json
 
 import pytest
+
 from batch import BadInput
 from bucket import FolderBucket
 from canary import CanaryFailed
 from contract import check
 from engine import Choice, Completion, OutOfMemory
+from examples import BATCH_JOB, TRAIN_JOB, WEIGHTS
 from meter import ContainerMeter
 from reports import Stopped
 from train_dpo import Place, TrainingFailed
 from work import Container, code_of
-
-from examples import BATCH_JOB, TRAIN_JOB, WEIGHTS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 GONE = {**WEIGHTS, "checkpoint": {"key": "c", "sha256": "0"}}
