@@ -43,7 +43,7 @@ def command(volume: Path, gpus: int) -> list[str]:
     loras = adapters(volume)
     words = ["vllm", "serve", path, "--served-model-name", model, "--host", "0.0.0.0", "--port", str(PORT)]
     words += ["--dtype", "bfloat16", "--tensor-parallel-size", str(max(1, gpus)), "--enable-prefix-caching"]
-    words += ["--gpu-memory-utilization", MEMORY_SHARE, "--limit-mm-per-prompt", '{"image": 4}']
+    words += ["--gpu-memory-utilization", MEMORY_SHARE]
     if revision and path == model:
         words += ["--revision", revision]
     if loras:

@@ -84,7 +84,7 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
     def _compute_reference(self, dataset: Dataset, batch_size: int) -> None:
         """As TRL does it for text: the weights of the start, no gradients, each process its share."""
         loader = self.accelerator.prepare(DataLoader(dataset, batch_size, collate_fn=self.data_collator))
-        self.model.to(self.accelerator.device)
+        self.model.to(self.accelerator.device).eval()  # an adapter to go on from has dropout
         sums: list[torch.Tensor] = []
         for batch in loader:
             with self.accelerator.autocast():

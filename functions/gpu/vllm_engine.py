@@ -16,7 +16,6 @@ from engine import ChatRequest, Choice, Completion, OutOfMemory, Refused, TokenL
 MEMORY_SHARE = 0.9  # vLLM's default: of the GPU, for weights and cache
 LORA_RANK = 64  # RLAIF-V's; vLLM reserves room for this rank and refuses a higher one
 MOST_LOGPROBS = 20  # OpenAI's most, and vLLM's default bound
-MOST_IMAGES = 4  # in one request; our choice: the pipeline asks about one
 
 
 class VllmEngine:
@@ -41,7 +40,7 @@ class VllmEngine:
             enable_lora=adapter is not None,
             max_lora_rank=LORA_RANK,
             max_logprobs=MOST_LOGPROBS,
-            limit_mm_per_prompt={"image": MOST_IMAGES},
+            # No limit_mm_per_prompt: vLLM refuses it for models without pictures, such as the dividers.
         )
         # Lora ids count from 1; a container has one.
         self._lora = None if adapter is None else LoRARequest("checkpoint", 1, str(adapter))

@@ -17,6 +17,7 @@ class LLM:
         mm_processor_kwargs=None, enable_prefix_caching=None, enable_lora=False, max_lora_rank=16, max_loras=1,
         max_logprobs=20, limit_mm_per_prompt=None, max_model_len=None, enable_sleep_mode=False,
     ):  # fmt: skip
+        assert limit_mm_per_prompt is None, "vLLM: only for multimodal models; the dividers are not"
         self.options = {name: value for name, value in locals().items() if name != "self"}
         self.asked = []
         LLM.made = self
