@@ -35,6 +35,7 @@ COMMON = ["boto3==1.43.107", "jsonschema==4.25.1", "pillow==12.3.0"]
 VLLM = "vllm==0.26.0"
 TRAINING = [
     "torch==2.13.0",
+    "torchvision==0.28.0",  # vLLM brings it too: without it transformers would scale pictures in another way than there
     "transformers==5.18.0",
     "trl==1.13.0",
     "peft==0.21.0",

@@ -17,7 +17,7 @@ from preprocess import UnreadableImage, answer_text, encode, open_image, prompt_
 # Positions after the picture's tokens are put in; RLAIF-V cuts there (--model_max_length 2048), here such pairs are
 # dropped.
 LONGEST = 2048
-WORKERS = 8  # our choice: decoding and resizing leave Python's lock
+READERS = 32  # our choice: the bucket answers many readers at once, each within tenths of a second
 
 ReadImage = Callable[[str], bytes | None]
 
@@ -64,7 +64,8 @@ def read_rows(parquet: bytes) -> list[PairRow]:
 def preflight(
     rows: list[PairRow], read: ReadImage, processor: Any, config: Any
 ) -> tuple[list[EncodedPair], dict[str, int]]:
-    """Pairs that can be trained on, in the rows' order, and how many were dropped for which reason."""
+    """Pairs that can be trained on, in the rows' order, and how many were dropped for which reason. `read` is asked
+    twice for an image, first by many threads; it should keep what it got."""
 
     def checked(row: PairRow) -> EncodedPair | Dropped:
         try:
@@ -72,8 +73,10 @@ def preflight(
         except Dropped as reason:
             return reason
 
-    with ThreadPoolExecutor(WORKERS) as workers:
-        found = list(workers.map(checked, rows))
+    with ThreadPoolExecutor(READERS) as readers:
+        list(readers.map(lambda sha256: read(sha256) is None, {row.image_sha256 for row in rows}))
+    # One after the other: a tokenizer keeps its padding as state, and threads that share one get each other's.
+    found = [checked(row) for row in rows]
     dropped = Counter(str(each) for each in found if isinstance(each, Dropped))
     return [each for each in found if isinstance(each, EncodedPair)], dict(sorted(dropped.items()))
 

@@ -9,6 +9,7 @@ least; LoRA one GPU of 40 GB.
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,6 +209,8 @@ class _Round:
 
     def _image(self, sha256: str) -> bytes | None:
         """From the bucket into the folder of this training, where the collator reads it."""
+        if not re.fullmatch("[0-9a-f]{64}", str(sha256)):
+            return None
         path = self._scratch / "images" / sha256
         data = path.read_bytes() if path.exists() else self._bucket.read(f"blobs/{sha256}")
         if data is not None and not path.exists():

@@ -85,6 +85,11 @@ def test_preflight_keeps_the_order_and_counts_what_it_drops(processor):
     assert dropped == {"empty_text": 2}
 
 
+def test_pairs_are_encoded_the_same_every_time(processor):
+    rows = [row(pair_id=f"p{i}", question="Why? " * (i % 9), chosen=f"A square {i}.") for i in range(64)]
+    assert preflight(rows, READ, processor, CONFIG) == preflight(rows, READ, processor, CONFIG)
+
+
 def test_a_file_without_its_columns_is_refused_by_name():
     pyarrow = pytest.importorskip("pyarrow", reason="the package `pyarrow` is not installed")
     import pyarrow.parquet as pq

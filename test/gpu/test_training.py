@@ -26,6 +26,7 @@ def trained(tmp_path_factory):
         {**rows(1)[0], "pair_id": "empty", "chosen": "  "},
         {**rows(1)[0], "pair_id": "equal", "chosen": "Same.", "rejected": "Same."},
         {**rows(1)[0], "pair_id": "missing", "image_sha256": "0" * 64},
+        {**rows(1)[0], "pair_id": "hostile", "image_sha256": "../../../etc/passwd"},
         {**rows(1)[0], "pair_id": "cut", "image_sha256": "1" * 64},
         {**rows(1)[0], "pair_id": "long", "chosen": "word " * 200},
     ]
@@ -57,7 +58,7 @@ def test_dropped_pairs_are_counted_by_reason(trained):
     assert trained.result["pairsDropped"] == {
         "empty_text": 1,
         "equal_answers": 1,
-        "image_missing": 1,
+        "image_missing": 2,
         "image_unreadable": 1,
         "too_long": 1,
     }

@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.parquet as pq
 from PIL import Image
 
+import train_dpo
 from bucket import FolderBucket
 from checkpoints import completed
 from contract import parse_job
@@ -20,6 +21,8 @@ from reports import Watch
 from tiny import save_tiny
 from train_dpo import Place, run_training
 
+# So that a training is disturbed right after the checkpoint it is watched for.
+train_dpo.POLL_SECONDS = 0.02
 PAIRS = 12
 
 
