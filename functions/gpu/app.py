@@ -35,7 +35,6 @@ COMMON = ["boto3==1.43.107", "jsonschema==4.25.1", "pillow==12.3.0"]
 VLLM = "vllm==0.26.0"
 TRAINING = [
     "torch==2.13.0",
-    "torchvision==0.28.0",  # vLLM brings it too: without it transformers would scale pictures in another way than there
     "transformers==5.18.0",
     "trl==1.13.0",
     "peft==0.21.0",
@@ -43,6 +42,9 @@ TRAINING = [
     "datasets==5.0.1",
     "pyarrow==25.0.1",
 ]
+# vLLM brings it too; without it transformers would scale pictures in another way than there. Its wheel wants CUDA, so the
+# tests on the CPU run without.
+SCALING = "torchvision==0.28.0"
 ENVIRONMENT = {"HF_HOME": str(MODELS), "VLLM_CACHE_ROOT": str(CACHE), "VLLM_NO_USAGE_STATS": "1"}
 
 
@@ -51,7 +53,7 @@ def _image(*packages: str) -> modal.Image:
     return base.add_local_dir(HERE, "/root", ignore=["**/__pycache__", "**/.*"])
 
 
-batch_image, training_image, light_image = _image(VLLM), _image(*TRAINING), _image()
+batch_image, training_image, light_image = _image(VLLM), _image(*TRAINING, SCALING), _image()
 volumes = {
     str(MODELS): modal.Volume.from_name("rlaifv-models", create_if_missing=True),
     str(CACHE): modal.Volume.from_name("rlaifv-cache", create_if_missing=True),
@@ -123,7 +125,7 @@ def contract() -> dict[str, Any]:
     """What is deployed: asked by the workers before they spend anything."""
     from contract import CONTRACT
 
-    pinned = [VLLM, *TRAINING, *COMMON]
+    pinned = [VLLM, *TRAINING, SCALING, *COMMON]
     return {"contract": CONTRACT, "versions": dict(each.split("==") for each in pinned)}
 
 
