@@ -42,8 +42,8 @@ TRAINING = [
     "datasets==5.0.1",
     "pyarrow==25.0.1",
 ]
-# vLLM brings it too; without it transformers would scale pictures in another way than there. Its wheel wants CUDA, so the
-# tests on the CPU run without.
+# vLLM brings it too; without it transformers would scale pictures in another way than there. Its wheel wants CUDA, so
+# the tests on the CPU run without.
 SCALING = "torchvision==0.28.0"
 ENVIRONMENT = {"HF_HOME": str(MODELS), "VLLM_CACHE_ROOT": str(CACHE), "VLLM_NO_USAGE_STATS": "1"}
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -30,7 +31,8 @@ def s3_client():
         if os.environ.get("REQUIRE_EMULATORS") == "1":
             pytest.fail("moto's server is not installed")
         pytest.skip("moto's server is not installed")
-    port = 5917
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     server = subprocess.Popen([python, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     for _ in range(200):
