@@ -33,6 +33,19 @@ from weights import checkpoint_of, weights_id
 
 METRICS_SECONDS = 30  # our choice: how old the metrics in the bucket may be
 POLL_SECONDS = 0.5  # our choice
+GRACE_SECONDS = 20  # our choice; within the 30 s that Modal gives a container
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends what still runs. The launcher's workers have sessions of their own: asked politely, it ends them first."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class TrainingFailed(Exception):  # noqa: N818
@@ -130,9 +143,7 @@ class _Round:
         try:
             self._follow(process, watch, known is None)
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            _end(process)
         if process.returncode != 0:
             raise self._failure(process.returncode)
         self._publish()

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from reports import Stopped
 pytest.importorskip("trl", reason="the package `trl` is not installed")
 pytest.importorskip("pyarrow", reason="the package `pyarrow` is not installed")
 from train_dpo import TrainingFailed
-from world import IMAGES, PAIRS, Watching, World, children, kill_training, png, rows
+from world import IMAGES, PAIRS, Watching, World, kill_training, png, processes_of, rows
 
 
 @pytest.fixture(scope="module")
@@ -155,15 +154,14 @@ def test_two_processes_share_a_batch_and_give_the_same_curve(trained, tmp_path):
     assert world.references()[0]["p5"] == pytest.approx(trained.references()[0]["p5"], rel=1e-5)
 
 
-def test_stopped_training_ends_its_processes_and_writes_no_result(tmp_path):
+def test_stopped_training_ends_all_its_processes_and_writes_no_result(tmp_path, monkeypatch):
+    monkeypatch.setenv("RLAIFV_TEST", str(tmp_path))  # inherited by whatever is started
     world = World(tmp_path)
     watch = Watching(world.volume / "run1-r1", 3, lambda own: own.refuse("the run was stopped"))
-    began = time.monotonic()
     with pytest.raises(Stopped, match="the run was stopped"):
-        world.train(watch, settings={"epochs": 200})
-    assert children() == [] or not any(b"train_worker" in Path(f"/proc/{p}/cmdline").read_bytes() for p in children())
+        world.train(watch, settings={"epochs": 200}, gpus=2)
+    assert processes_of(str(tmp_path)) == []
     assert world.bucket.exists(TRAIN_JOB["resultKey"]) is False
-    assert time.monotonic() - began < 300
     assert watch.told_progress[-1][1] == 600
 
 

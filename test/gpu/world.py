@@ -117,6 +117,19 @@ def children():
     return found
 
 
+def processes_of(mark):
+    """Command lines of living processes that a test started with RLAIFV_TEST=mark, but for the test's own."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            marked = f"RLAIFV_TEST={mark}".encode() in (folder / "environ").read_bytes()
+        except OSError:
+            continue  # it has ended meanwhile
+        if marked and int(folder.name) != os.getpid():
+            found.append((folder / "cmdline").read_bytes())
+    return found
+
+
 def kill_training(_):
     for pid in children():
         if b"train_worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
