@@ -122,12 +122,14 @@ const stateSteps: readonly Make[] = [
   (pick, below) => {
     const runId = pick("run-a", "run-b");
     const call: CallRow = {
-      ...{ call: `${runId}/w#${below(3)}`, runId, work: { kind: "train", passId: "1.train", round: 1 } },
+      ...{ call: `${runId}/w#${below(3)}`, runId, work: { kind: "train", passId: "1.train", round: 1, attempt: 0 } },
       ...{
         state: pick("reserved", "running", "done"),
         version: below(2),
         token: "t",
+        jobKey: "j",
         resultKey: "r",
+        deadlineSeconds: 600,
         microsPerSecond: 1,
       },
       ...{ createdAt: 1, seenAt: below(9), gpuSeconds: 0.25 },

@@ -31,8 +31,23 @@ const shard: ShardRow = {
   ...{ cachedReplies: 0, usdMicros: 0, seconds: 0, losses: {} },
 };
 const call: CallRow = {
-  ...{ call: "run-a/w#0", runId: "run-a", work: { kind: "train", passId: "1.train", round: 1 }, state: "reserved" },
-  ...{ version: 0, token: "t", resultKey: "r", microsPerSecond: 1, createdAt: 1, seenAt: 1, gpuSeconds: 0 },
+  ...{
+    call: "run-a/w#0",
+    runId: "run-a",
+    work: { kind: "train", passId: "1.train", round: 1, attempt: 0 },
+    state: "reserved",
+  },
+  ...{
+    version: 0,
+    token: "t",
+    jobKey: "j",
+    resultKey: "r",
+    deadlineSeconds: 600,
+    microsPerSecond: 1,
+    createdAt: 1,
+    seenAt: 1,
+    gpuSeconds: 0,
+  },
 };
 const key: ApiKeyRow = {
   ...{ keyId: "0123456789ab", hash: "0".repeat(64), name: "key", scopes: ["chat"], createdAt: 1 },
