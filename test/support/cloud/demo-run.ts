@@ -93,7 +93,7 @@ async function* rowsOf(path: string, door: Door): AsyncGenerator<object> {
 }
 
 const KEPT =
-  /\/(pairs\.jsonl|pairing\.json|selection\.json|metrics\.json|checkpoints\/[^/]+\.safetensors|dataset\/.+)$/;
+  /\/(pairs\.jsonl|pairing\.json|selection\.json|metrics\.json|checkpoints\/(?!resume)[^/]+\.safetensors|dataset\/.+)$/;
 
 /** Everything a run makes but its times and costs: by name, as text or hash. */
 export async function outcomeOf(runId: string, blobs: Pick<BlobStore, "list" | "read">): Promise<Map<string, string>> {
