@@ -21,6 +21,7 @@ import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { scoreRoutes } from "./score.ts";
 import { unknownRoute } from "./unknown-route.ts";
+import { uploadRoutes } from "./uploads/routes.ts";
 import { usageRoutes } from "./usage.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -45,6 +46,7 @@ export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console
     .route("/", eventRoutes(deps))
     .route("/", sampleRoutes(deps))
     .route("/", pairRoutes(deps))
+    .route("/", uploadRoutes(deps))
     .route("/", imageRoutes(deps))
     .route("/", manifestRoutes(deps))
     .route("/", scoreRoutes(deps))

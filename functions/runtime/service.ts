@@ -9,6 +9,7 @@ import { openAdmission } from "../api/admission/admission.ts";
 import { createApi } from "../api/app.ts";
 import { openCatalog } from "../api/chat/catalog.ts";
 import type { ApiDeps } from "../api/deps.ts";
+import { ownDoor } from "../api/uploads/own-door.ts";
 import { bundleConsole } from "../console/bundle.ts";
 import { consoleRoutes } from "../console/routes.ts";
 import type { PlanDeps } from "../evals/service-plan.ts";
@@ -133,6 +134,7 @@ async function apiDeps(
     ...(evals === undefined ? {} : { evals }),
     models,
     images: serviceImages({ blobs, clock, web: options.web }),
+    uploads: ownDoor(),
     report: (run) => currentReport(run, local),
     reportHtml: (run) => currentReportPage(run, local),
     dataset: openDatasets(local),

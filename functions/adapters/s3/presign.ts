@@ -1,6 +1,7 @@
 /** Permission to write one object, for somebody who holds no credentials. */
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import type { Uploads } from "../../../shared/ports/uploads.ts";
 import { checkKey } from "../blob-keys.ts";
 import type { Bucket } from "./faults.ts";
 
@@ -56,4 +57,9 @@ export async function presignUpload(
     unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
   });
   return { url, headers };
+}
+
+/** Bodies up to `straightBytes` come to the service itself, larger ones straight to the bucket. */
+export function presignedUploads({ straightBytes, ...place }: Bucket & { straightBytes: number }): Uploads {
+  return { straightBytes, permit: (target) => presignUpload(place, target) };
 }
