@@ -8,6 +8,8 @@ export type UploadPermit = { url: string; headers: Record<string, string>; token
 export interface Uploads {
   /** Longer bodies do not come through to the service; `undefined`: all of them do. */
   readonly straightBytes: number | undefined;
+  /** Where its URLs lead, if not to the service itself: pages must be allowed to send there. E.g. `https://b.s3.amazonaws.com`. */
+  origin(): Promise<string | undefined>;
   /** A URL for one PUT of exactly these bytes to the key, and the headers that go with it. */
   permit(target: UploadTarget): Promise<UploadPermit>;
 }

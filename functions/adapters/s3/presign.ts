@@ -61,5 +61,12 @@ export async function presignUpload(
 
 /** Bodies up to `straightBytes` come to the service itself, larger ones straight to the bucket. */
 export function presignedUploads({ straightBytes, ...place }: Bucket & { straightBytes: number }): Uploads {
-  return { straightBytes, permit: (target) => presignUpload(place, target) };
+  return {
+    straightBytes,
+    async origin() {
+      const anything = { key: "uploads/none", bytes: 0, sha256: "0".repeat(64), seconds: 1 };
+      return new URL((await presignUpload(place, anything)).url).origin;
+    },
+    permit: (target) => presignUpload(place, target),
+  };
 }

@@ -7,6 +7,7 @@ import { base64url, secureBytes } from "../keys/new-key.ts";
 export function ownDoor(straightBytes?: number): Uploads {
   return {
     straightBytes,
+    origin: async () => undefined,
     async permit({ uploadId, bytes }) {
       const token = base64url(secureBytes(32));
       return {
