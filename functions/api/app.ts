@@ -11,6 +11,7 @@ import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { idempotent } from "./idempotency.ts";
 import { imageRoutes } from "./images.ts";
+import { keyRoutes } from "./keys/routes.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { admitted, answerHeaders, bodyLimits, identified } from "./middleware.ts";
 import { documentRoutes, tellChat } from "./openapi.ts";
@@ -52,6 +53,7 @@ export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console
     .route("/", scoreRoutes(deps))
     .route("/", evaluationRoutes(deps))
     .route("/", usageRoutes(deps))
+    .route("/", keyRoutes(deps))
     .route("/", webhookRoutes(deps));
   tellChat(app);
   app.route("/", chatRoutes(deps, chatFault)).route("/", documentRoutes(app, deps));

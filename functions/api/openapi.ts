@@ -17,6 +17,7 @@ const TAGS = [
   { name: "uploads", description: "The way for bodies that are larger than a request may be: announced, sent, named." },
   { name: "chat", description: "Answers as OpenAI's clients know them, and how far they are to be trusted." },
   { name: "webhooks", description: "Signed messages about runs, as https://www.standardwebhooks.com says." },
+  { name: "keys", description: "API keys; only keys of scope admin see this." },
   { name: "service", description: "The service itself." },
 ];
 

@@ -48,7 +48,7 @@ export const KEY_CODES = {
   },
   "idempotency.not_replayable": {
     status: 422,
-    meaning: "The request was answered with a stream or a body too large to be kept.",
+    meaning: "The request was answered with a stream, a secret or a body too large to be kept.",
     fix: "Send a new Idempotency-Key; it does the work again.",
   },
   "idempotency.in_progress": {
