@@ -3,7 +3,7 @@
 // biome-ignore lint/style/noDefaultExport: SST reads the default export
 export default $config({
   async app({ stage }) {
-    const { deploySettings } = await import("./stacks/settings.ts");
+    const { regionOf } = await import("./stacks/settings.ts");
     const { isProduction } = await import("./stacks/plan.ts");
     return {
       name: "rlaifv",
@@ -12,7 +12,7 @@ export default $config({
       removal: isProduction(stage) ? "retain" : "remove",
       protect: isProduction(stage),
       // The version that SST's platform brings: another one would be installed a second time.
-      providers: { aws: { region: deploySettings(process.env).RLAIFV_REGION as aws.Region, version: "7.20.0" } },
+      providers: { aws: { region: regionOf(process.env) as aws.Region, version: "7.20.0" } },
     };
   },
   async run() {
@@ -23,6 +23,7 @@ export default $config({
     const { runEnds, stateMachine, sweeper } = await import("./stacks/loop.ts");
     const { apiFunction, frontDoor } = await import("./stacks/api.ts");
     const { builtConsole } = await import("./stacks/console.ts");
+    const { gpuRole } = await import("./stacks/gpu.ts");
     const { alarms } = await import("./stacks/alarms.ts");
 
     const settings = deploySettings(process.env);
@@ -36,6 +37,7 @@ export default $config({
     sweeper(functions, base);
     runEnds(machine, functions, base);
     apiFunction(base, router, builtConsole());
+    const role = gpuRole(bucket, settings);
     const told = alarms(settings, deadLetters);
 
     return {
@@ -44,6 +46,7 @@ export default $config({
       bucket: bucket.name,
       table: base.table.name,
       machine: machine.arn,
+      gpuRole: role.arn,
       deadLetters: deadLetters.url,
       alarms: told.arn,
     };

@@ -3,12 +3,13 @@ import { alarmArns, machineArn, nameOf, titleOf } from "./names.ts";
 import { ALARMS, type AlarmPlan, METRICS, THROTTLE_ALARMS, WORKERS, type Worker } from "./plan.ts";
 import type { Settings } from "./settings.ts";
 
-type Figure = {
+type Measured =
+  | { namespace: string; metricName: string; dimensions: Record<string, $util.Input<string>> }
+  /** A query over all who write the figure, in CloudWatch's Metrics Insights. */
+  | { query: string };
+type Figure = Measured & {
   /** E.g. `budget-used`. */
   name: string;
-  namespace: string;
-  metricName: string;
-  dimensions: Record<string, $util.Input<string>>;
   plan: AlarmPlan;
   description: string;
 };
@@ -39,28 +40,25 @@ function topic({ RLAIFV_ALARM_EMAIL }: Settings): aws.sns.Topic {
   return alarms;
 }
 
-const own = { namespace: `${$app.name}/${$app.stage}`, dimensions: { service: METRICS.service } };
-
 /** What the workers measure themselves. */
 const OWN_FIGURES: readonly Figure[] = [
   {
-    ...own,
     name: "budget-used",
-    metricName: METRICS.budgetUsed,
+    query: `SELECT MAX(${METRICS.budgetUsed}) FROM SCHEMA(${METRICS.namespace}, service)`,
     plan: ALARMS.budgetUsed,
     description: "A run has used most of its budget; it pauses when it is spent. Raise the budget to go on.",
   },
   {
-    ...own,
     name: "samples-parked",
-    metricName: METRICS.samplesParked,
+    query: `SELECT SUM(${METRICS.samplesParked}) FROM SCHEMA(${METRICS.namespace}, service, stage)`,
     plan: ALARMS.samplesParked,
     description: "Many samples were parked. `rlaifv status <run>` tells the reasons.",
   },
   {
-    ...own,
     name: "callbacks-refused",
+    namespace: METRICS.namespace,
     metricName: METRICS.callbacksRefused,
+    dimensions: { service: "callback" },
     plan: ALARMS.callbacksRefused,
     description: "Reports of GPU functions are refused: is CallbackSecret the same here and on Modal?",
   },
@@ -95,7 +93,7 @@ const lambdaFigure = (worker: Worker, metricName: "Errors" | "Throttles"): Figur
 
 export function alarms(settings: Settings, deadLetters: aws.sqs.Queue): aws.sns.Topic {
   const told = topic(settings);
-  const figures = [
+  const figures: Figure[] = [
     ...OWN_FIGURES,
     queueFigure(deadLetters),
     machineFigure("ExecutionsFailed"),
@@ -103,17 +101,17 @@ export function alarms(settings: Settings, deadLetters: aws.sqs.Queue): aws.sns.
     ...(Object.keys(WORKERS) as Worker[]).map((worker) => lambdaFigure(worker, "Errors")),
     ...THROTTLE_ALARMS.map((worker) => lambdaFigure(worker, "Throttles")),
   ];
-  for (const { name, plan, description, namespace, metricName, dimensions } of figures) {
+  for (const { name, plan, description, ...measured } of figures) {
     new aws.cloudwatch.MetricAlarm(`Alarm${name.split("-").map(titleOf).join("")}`, {
       name: nameOf(name),
       alarmDescription: description,
-      namespace,
-      metricName,
-      dimensions,
-      statistic: plan.statistic,
+      ...("query" in measured
+        ? {
+            metricQueries: [{ id: "figure", expression: measured.query, period: plan.periodSeconds, returnData: true }],
+          }
+        : { ...measured, statistic: plan.statistic, period: plan.periodSeconds }),
       threshold: plan.threshold,
       comparisonOperator: "GreaterThanOrEqualToThreshold",
-      period: plan.periodSeconds,
       evaluationPeriods: plan.periods,
       treatMissingData: "notBreaching",
       alarmActions: [told.arn],

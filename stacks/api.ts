@@ -61,12 +61,13 @@ function countedBodies<Rule extends GroupRule>(rule: Rule): Rule {
 
 /** `consoleFiles`: the folder of the built console, which the function serves at `/`. */
 export function apiFunction(base: Base, router: sst.aws.Router, consoleFiles: string): sst.aws.Function {
-  const { RLAIFV_SERVE_URL, RLAIFV_CORS_ORIGIN } = base.settings;
+  const { RLAIFV_SERVE_URL, RLAIFV_SERVE_MODEL, RLAIFV_CORS_ORIGIN } = base.settings;
   return workerFunction("api", base, undefined, {
     streaming: true,
     copyFiles: [{ from: consoleFiles, to: "console" }],
     environment: {
       ...(RLAIFV_SERVE_URL === undefined ? {} : { RLAIFV_SERVE_URL }),
+      ...(RLAIFV_SERVE_MODEL === undefined ? {} : { RLAIFV_SERVE_MODEL }),
       ...(RLAIFV_CORS_ORIGIN === undefined ? {} : { RLAIFV_CORS_ORIGIN }),
     },
     url: {

@@ -25,6 +25,11 @@ function arn(service: string, resource: string): $util.Output<string> {
   );
 }
 
+/** Of a service without regions. */
+export function accountArn(service: string, resource: string): $util.Output<string> {
+  return place().apply(([partition, , account]) => `arn:${partition}:${service}::${account}:${resource}`);
+}
+
 export const functionArn = (worker: Worker): $util.Output<string> => arn("lambda", `function:${nameOf(worker)}`);
 
 /** A stream of the function's log group: SST names the group after the function. */

@@ -23,7 +23,7 @@ const common = {
   reservedConcurrency: undefined,
   asynchronous: false,
   gzipLimitKb: 1500, // our choice: a cold start parses the whole bundle
-  native: [],
+  native: ["sharp"], // the module that puts the cloud together knows the image checks
 } as const;
 
 /** The Lambda functions, by the name of their handler `functions/runtime/lambda/<name>.ts`. */
@@ -42,15 +42,15 @@ export const WORKERS = {
   train: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008 },
   select: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008 },
   /** Metrics of a pass, and the report with its thumbnails. */
-  evaluate: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008, native: ["sharp"] },
+  evaluate: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008 },
   /** Reads a few rows and decides. */
   gate: { ...common, timeoutSeconds: 60, memoryMb: 512 },
   /** Closes the books of a run and writes report and data sets. */
-  ended: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008, asynchronous: true, native: ["sharp"] },
+  ended: { ...common, timeoutSeconds: LONGEST, memoryMb: 3008, asynchronous: true },
   /** Ends before the next one begins; two at once would be safe, but wasted. */
   sweep: { ...common, timeoutSeconds: 240, memoryMb: 1024, reservedConcurrency: 1, asynchronous: true },
   /** Public, so its bill has a ceiling. 100 GPU containers that report every minute need two at a time. */
-  callback: { ...common, timeoutSeconds: 15, memoryMb: 512, reservedConcurrency: 50, gzipLimitKb: 500 },
+  callback: { ...common, timeoutSeconds: 15, memoryMb: 512, reservedConcurrency: 50 },
   /** Public. Streams hold a container each: 5 minutes, then a client asks again from where it was. */
   api: {
     ...common,
@@ -87,14 +87,12 @@ export const SWEEP_MINUTES = 5;
 export const BUCKET = {
   /** A batch's results are copied into the shard; they are only looked up again while a run is resumed. */
   batchesDays: 90,
-  /** A client asks for an upload URL and uses it at once; what was not taken over by then never will be. */
-  uploadsDays: 1,
   /** Parts of an upload that broke off: a week is longer than any worker lives. */
   abortMultipartDays: 7,
 } as const;
 
 /** Key prefixes of the bucket, as the BlobStore names them (`shared/keys.ts`, `shared/ports/blob-store.ts`). */
-export const PREFIXES = ["runs", "blobs", "batches", "manifests", "pilots", "uploads"] as const;
+export const PREFIXES = ["runs", "blobs", "batches", "manifests", "pilots"] as const;
 export type Prefix = (typeof PREFIXES)[number];
 
 export const EDGE = {
@@ -116,15 +114,15 @@ export const EDGE = {
   ],
 } as const;
 
-/** Metrics that the workers write to their logs (CloudWatch's embedded format), under `rlaifv/<stage>` with the dimension `service`. */
+/** Figures that the workers write to their logs (`functions/runtime/cloud/telemetry.ts`), in CloudWatch's embedded format. */
 export const METRICS = {
-  service: "rlaifv",
-  /** Percent of a run's budget that is settled or reserved; written by whoever reserves. */
-  budgetUsed: "BudgetUsedPercent",
-  /** Samples that were parked. */
+  namespace: "rlaifv",
+  /** Percent of a run's budget that is settled or reserved; every function tells it that moves money. */
+  budgetUsed: "BudgetUsedShare",
+  /** Samples that were parked, by function and stage. */
   samplesParked: "SamplesParked",
   /** Reports of GPU functions that were refused: bad signature, too old, not readable. */
-  callbacksRefused: "CallbacksRefused",
+  callbacksRefused: "CallbackRefused",
 } as const;
 
 export type AlarmPlan = { statistic: "Maximum" | "Sum"; threshold: number; periodSeconds: number; periods: number };

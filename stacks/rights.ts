@@ -6,7 +6,7 @@ import type { Bucket, Table } from "./storage.ts";
 
 export type Statement = { actions: string[]; resources: $util.Input<string>[] };
 
-/** Objects a function reads and writes, by prefix; nobody deletes any. */
+/** Objects a function reads and writes, by prefix; who writes reads too, and nobody deletes any. */
 type Objects = { read?: readonly Prefix[]; write?: readonly Prefix[] };
 
 const OBJECTS: Record<Worker, Objects> = {
@@ -20,11 +20,11 @@ const OBJECTS: Record<Worker, Objects> = {
   evaluate: { read: ["runs", "blobs"], write: ["runs"] },
   gate: { read: ["runs"], write: ["runs"] },
   ended: { read: ["runs", "blobs"], write: ["runs"] },
-  sweep: { read: ["runs", "batches"] },
+  sweep: { read: ["runs", "batches", "blobs"], write: ["runs"] }, // it also closes the books where the event was lost
   callback: {},
   api: {
-    read: ["runs", "blobs", "manifests", "pilots", "uploads"],
-    write: ["runs", "blobs", "manifests", "pilots", "uploads"],
+    read: ["runs", "blobs", "manifests", "pilots"],
+    write: ["runs", "blobs", "manifests", "pilots"],
   },
 };
 
@@ -57,7 +57,9 @@ function objectRights(worker: Worker, { arn }: Bucket): Statement[] {
   const below = (prefixes: readonly Prefix[]) => prefixes.map((prefix) => $interpolate`${arn}/${prefix}/*`);
   const statements: Statement[] = [];
   if (read.length > 0) {
-    statements.push({ actions: ["s3:GetObject"], resources: below(read) });
+    // The BlobStore asks before it writes `runs/a` whether there is an object `runs`, for it keeps no key that is a folder too.
+    const folders = write.map((prefix) => $interpolate`${arn}/${prefix}`);
+    statements.push({ actions: ["s3:GetObject"], resources: [...below(read), ...folders] });
     // Without it S3 answers 403 for an object that is not there, not 404; a condition on the prefix would bring that back.
     statements.push({ actions: ["s3:ListBucket"], resources: [arn] });
   }
@@ -66,18 +68,22 @@ function objectRights(worker: Worker, { arn }: Bucket): Statement[] {
   return statements;
 }
 
+/** What the orchestrator asks to tell how an execution stands. */
+const LOOK = ["states:DescribeExecution", "states:GetExecutionHistory", "states:DescribeStateMachineForExecution"];
+
 function machineRights(worker: Worker): Statement[] {
   if (worker === "api") {
     return [
       { actions: ["states:StartExecution"], resources: [machineArn()] },
       {
-        actions: ["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"],
+        actions: [...LOOK, "states:StopExecution", "states:RedriveExecution"],
         resources: executionArns(),
       },
     ];
   }
-  const describe = { actions: ["states:DescribeExecution"], resources: executionArns() };
-  if (worker === "ended") return [describe];
+  // A run that ended badly, or was stopped while nobody looked, is stopped for good.
+  const look = { actions: [...LOOK, "states:StopExecution"], resources: executionArns() };
+  if (worker === "ended") return [look];
   if (!REPORTS_TASKS.includes(worker)) return [];
   // AWS's list of actions names no resource for these three, but its refusals name the machine of the token, and a right to
   // that machine is enough (tried by the authors of AWS's CDK, whose grantTaskResponse gives the same).
@@ -85,7 +91,7 @@ function machineRights(worker: Worker): Statement[] {
     actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
     resources: taskHolders(),
   };
-  return worker === "sweep" ? [report, describe] : [report];
+  return worker === "sweep" ? [report, look] : [report];
 }
 
 /** All rights of a function; `deadLetters` is the queue of what fails for good. */

@@ -1,15 +1,7 @@
 /** One Lambda function a worker: numbers from plan.ts, rights from rights.ts, secrets from secrets.ts. */
 import { machineArn, nameOf, titleOf } from "./names.ts";
 import type { Worker, WorkerPlan } from "./plan.ts";
-import {
-  ASYNC_MAX_AGE_SECONDS,
-  ASYNC_RETRIES,
-  DEAD_LETTER_DAYS,
-  LOG_RETENTION,
-  METRICS,
-  RUNTIME,
-  WORKERS,
-} from "./plan.ts";
+import { ASYNC_MAX_AGE_SECONDS, ASYNC_RETRIES, DEAD_LETTER_DAYS, LOG_RETENTION, RUNTIME, WORKERS } from "./plan.ts";
 import { rightsOf } from "./rights.ts";
 import { ASKS_MODAL, type Secrets, secretsOf } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
@@ -39,14 +31,12 @@ const NEEDS_MACHINE: readonly Worker[] = ["api", "ended", "sweep", "callback", "
 const NEEDS_COLLECT: readonly Worker[] = ["callback", "sweep", "dispatch", "collect"];
 const NEEDS_CALLBACK: readonly Worker[] = ["dispatch", "train", "collect"];
 
-/** What `functions/runtime/aws-config.ts` reads, and the names under which logs and metrics are found. */
+/** What `functions/runtime/aws-config.ts` reads. */
 function environmentOf(worker: Worker, base: Base, callbackUrl: $util.Output<string> | undefined): Environment {
   const { table, bucket, settings } = base;
   return {
     RLAIFV_TABLE: table.name,
     RLAIFV_BUCKET: bucket.name,
-    POWERTOOLS_SERVICE_NAME: METRICS.service,
-    POWERTOOLS_METRICS_NAMESPACE: `${$app.name}/${$app.stage}`,
     ...(NEEDS_MACHINE.includes(worker) ? { RLAIFV_MACHINE_ARN: machineArn() } : {}),
     ...(NEEDS_COLLECT.includes(worker) ? { RLAIFV_COLLECT: nameOf("collect") } : {}),
     ...(NEEDS_CALLBACK.includes(worker) && callbackUrl !== undefined ? { RLAIFV_CALLBACK_URL: callbackUrl } : {}),

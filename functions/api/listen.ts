@@ -10,9 +10,13 @@ export type Listening = {
   close(): Promise<void>;
 };
 
+/** Longer than clients keep an idle connection: a server that closes first meets requests that are on their way. Our choice. */
+const KEEP_ALIVE_MS = 65_000;
+
 /** Resolves when the port is open. @param at port 0 takes a free one */
 export function listen(app: Pick<Hono, "fetch">, at: { port: number; host: string }): Promise<Listening> {
   const server = createAdaptorServer({ fetch: app.fetch });
+  if ("keepAliveTimeout" in server) server.keepAliveTimeout = KEEP_ALIVE_MS;
   return new Promise((resolve, reject) => {
     server.once("error", (error) =>
       reject(new Error(`cannot listen on ${at.host}:${at.port} (${error.message}): choose another port or host`)),

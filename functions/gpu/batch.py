@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 
+from PIL import Image
+
 from bucket import Bucket
 from canary import check_sight
 from contract import BatchJob
 from engine import ChatRequest, Completion, Engine, OutOfMemory, Refused
 from lines import BadLine, Json, Line, error_line, read_line, reply_line, to_request, usage_of
-from PIL import Image
 from preprocess import UnreadableImage, open_image
 from reports import Watch
 

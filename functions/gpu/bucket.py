@@ -1,7 +1,8 @@
 """The run's bucket as the GPU functions see it: objects by key, written whole.
 
 `FolderBucket` serves tests and mounts, `S3Bucket` the deployed app. Credentials come from Modal's identity token
-(OIDC): no key of the account is stored anywhere.
+(OIDC): no key of the account is stored anywhere. The role needs s3:ListBucket beside GetObject and PutObject: without
+it S3 answers 403 instead of 404 for what is not there, and that is an error here.
 """
 
 import os

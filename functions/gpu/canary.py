@@ -4,8 +4,9 @@ answers every claim from habit, and nothing in its answers shows it."""
 import math
 from collections.abc import Iterable
 
-from engine import ChatRequest, Completion, Engine, Message, Refused
 from PIL import Image
+
+from engine import ChatRequest, Completion, Engine, Message, Refused
 
 QUESTION = "Is the square red? Please answer yes or no."
 SIDE = 336  # pixels; what CLIP-L/336 sees, no model sees less than a part of it

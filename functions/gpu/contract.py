@@ -63,7 +63,7 @@ class DpoSettings:
     epochs: float = 4.0  # max_steps 2672 at 668 steps per epoch
     batch_pairs: int = 8  # 1 pair × 1 step × 8 GPUs
     dpo_weight: float = 1.0  # DPO_weight
-    sft_weight: float = 0.0  # SFT_weight; here it weighs the mean per token (PAPER.md §8)
+    sft_weight: float = 0.0  # SFT_weight; here it weighs the mean per token (PAPER.md §2)
     warmup_share: float = 0.05  # --warmup_ratio 0.05
     checkpoints_per_epoch: int = 4  # save_steps 167 of 668
 

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import DEFAULT_MAX_TOKENS, ChatRequest, Completion, Message, Refused
 from PIL import Image
+
+from engine import DEFAULT_MAX_TOKENS, ChatRequest, Completion, Message, Refused
 
 BLOB = re.compile(r"blob:([0-9a-f]{64})")
 MOST_TOP_LOGPROBS = 20  # OpenAI's bound
 MOST_CHOICES = 128  # OpenAI's bound
+MOST_STOPS = 4  # OpenAI's bound
+SEEDS = (-(2**63), 2**63 - 1)  # what torch and vLLM take
 
 Json = dict[str, Any]
 
@@ -49,8 +52,9 @@ def read_line(text: str, number: int) -> Line | tuple[str, BadLine]:
             if value.get(name) != wanted:
                 raise BadLine(f"line {number}: {name} is {value.get(name)!r}, expected {wanted!r}")
         body = _field(value, "body", dict, number)
+        _field(body, "model", str, number)
         return Line(custom_id, body, _images(body, number))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         bad = (
             error
             if isinstance(error, BadLine)
@@ -62,19 +66,17 @@ def read_line(text: str, number: int) -> Line | tuple[str, BadLine]:
 def to_request(line: Line, image: Callable[[str], Image.Image]) -> ChatRequest:
     """The request with its images; raises BadLine, and whatever `image` raises."""
     body = line.body
-    choices = _number(body, "n", (1, MOST_CHOICES), 1)
-    top = _number(body, "top_logprobs", (0, MOST_TOP_LOGPROBS), 0)
-    stop = body.get("stop") or []
+    top = _whole(body, "top_logprobs", (0, MOST_TOP_LOGPROBS), 0)
     return ChatRequest(
         custom_id=line.custom_id,
         messages=[_message(message, image) for message in body["messages"]],
-        n=int(choices),
+        n=_whole(body, "n", (1, MOST_CHOICES), 1),
         temperature=float(_number(body, "temperature", (0, 2), 1.0)),
         top_p=float(_number(body, "top_p", (1e-6, 1), 1.0)),
-        max_tokens=int(_number(body, "max_tokens", (1, 1_000_000), DEFAULT_MAX_TOKENS)),
-        seed=None if body.get("seed") is None else int(_number(body, "seed", (-(2**63), 2**63 - 1), 0)),
-        stop=[stop] if isinstance(stop, str) else [str(each) for each in stop],
-        top_logprobs=int(top) if body.get("logprobs") else None,
+        max_tokens=_whole(body, "max_tokens", (1, 1_000_000), DEFAULT_MAX_TOKENS),
+        seed=_whole(body, "seed", SEEDS, 0) if "seed" in body else None,
+        stop=_stop(body),
+        top_logprobs=top if body.get("logprobs") else None,
         json_schema=_json_schema(body),
     )
 
@@ -88,7 +90,7 @@ def reply_line(line: Line, answer: Completion | Refused) -> str:
         "id": f"chatcmpl-{request_id}",
         "object": "chat.completion",
         "created": 0,  # no clock: the same batch gives the same bytes
-        "model": line.body.get("model", ""),
+        "model": line.body["model"],
         "choices": [_choice(index, choice) for index, choice in enumerate(answer.choices)],
         "usage": usage(answer.prompt_tokens, answer.completion_tokens, answer.cached_tokens),
     }
@@ -175,6 +177,21 @@ def _json_schema(body: Json) -> Json | None:
         if isinstance(schema, dict):
             return schema
     raise BadLine(f"response_format is {str(wanted)[:60]!r}: expected type json_schema with a schema")
+
+
+def _stop(body: Json) -> list[str]:
+    stop = body.get("stop", [])
+    texts = [stop] if isinstance(stop, str) else stop
+    if not isinstance(texts, list) or len(texts) > MOST_STOPS or not all(isinstance(t, str) and t for t in texts):
+        raise BadLine(f"stop is {str(stop)[:60]!r}: expected a text, or up to {MOST_STOPS}")
+    return texts
+
+
+def _whole(body: Json, name: str, bounds: tuple[int, int], default: int) -> int:
+    value = _number(body, name, bounds, default)
+    if not isinstance(value, int):
+        raise BadLine(f"{name} is {value!r}: expected a whole number")
+    return value
 
 
 def _number(body: Json, name: str, bounds: tuple[float, float], default: float) -> float:

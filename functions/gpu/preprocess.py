@@ -11,8 +11,9 @@ from typing import Any
 
 import PIL
 import transformers
-from engine import Message
 from PIL import Image
+
+from engine import Message
 
 
 class UnreadableImage(ValueError):  # noqa: N818

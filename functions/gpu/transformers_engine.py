@@ -1,5 +1,5 @@
-"""An Engine on plain transformers: any device, no prefix cache, no guided decoding. Slow but exact; the tests' engine,
-and the one for models that vLLM does not know.
+"""An Engine on plain transformers: any device, no prefix cache, no guided decoding. Slow but exact: the tests' engine,
+and a peer that vLLM's answers can be held against.
 
 Every answer has its own random generator, so that a request's answer does not depend on its neighbours in the batch.
 """
@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
+
 from engine import ChatRequest, Choice, Completion, OutOfMemory, Refused, TokenLogprob
 from preprocess import encode, prompt_text
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 # OpenAI's most: `top_logprobs` is 0 to 20.
 MOST_LOGPROBS = 20

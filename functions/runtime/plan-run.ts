@@ -78,12 +78,17 @@ function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimat
   return { stages, usdMicros, gpu: { containerSeconds, trainSeconds, wallSeconds: gpu.wallSeconds } };
 }
 
-/** The same config, data, truth and code are the same run, wherever the files lie. */
-export function runIdOf(config: RunConfig, digests: { manifest: string; truth: string | undefined }): string {
+/** What was asked for, without where the files lie and without what may change while it is done. */
+function askedFor(config: RunConfig) {
   const { data: _data, budgetUsd: _budget, maxConcurrentShards: _shards, evaluate, ...rest } = config;
   const { data: _evaluated, selection: _selected, coco: _coco, ...rule } = evaluate ?? { data: undefined };
+  return { rest, rule };
+}
+
+/** The same config, data, truth and code are the same run, wherever the files lie. */
+export function runIdOf(config: RunConfig, digests: { manifest: string; truth: string | undefined }): string {
   const truth = digests.truth === undefined ? {} : { truth: digests.truth };
-  const content = { rest, rule, manifestDigest: digests.manifest, code: codeVersion(), ...truth };
+  const content = { ...askedFor(config), manifestDigest: digests.manifest, code: codeVersion(), ...truth };
   return `${config.name}-${contentHash(content).slice(0, 8)}`;
 }
 
@@ -91,9 +96,11 @@ export function codeVersion(): string {
   return Package.parse(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))).version;
 }
 
-/** A config's digest for lineage: what was asked for, without where the files lie. */
+/** A config's digest for lineage: the same wherever the files lie, and whatever the budget. */
 export function configDigest(config: RunConfig): string {
-  return createHash("sha256").update(canonicalJson(config)).digest("hex");
+  return createHash("sha256")
+    .update(canonicalJson(askedFor(config)))
+    .digest("hex");
 }
 
 async function checkData(

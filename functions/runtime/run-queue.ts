@@ -2,7 +2,8 @@
 import type { RunStopped } from "./endings.ts";
 import type { RunWork } from "./run-control.ts";
 
-export type RunQueue = RunWork & {
+export type RunQueue = Omit<RunWork, "add"> & {
+  add(runId: string): void;
   /** Stops all with this reason and starts none any more. */
   close(reason: RunStopped): Promise<void>;
 };

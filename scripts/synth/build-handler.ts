@@ -10,11 +10,20 @@ export type BuildInput = {
   functionID: string;
   handler: string;
   bundle?: string;
+  /** What the function is linked to, with its values. */
+  links?: Record<string, unknown>;
   properties?: { install?: Record<string, string>; minify?: boolean };
 };
 export type BuildOutput = { handler: string; out: string; errors: string[]; sourcemaps: string[] };
-/** `external`: packages that must lie beside the bundle. */
-export type Built = { bytes: number; gzipBytes: number; external: string[]; installed: string[]; stub: boolean };
+export type Built = {
+  bytes: number;
+  gzipBytes: number;
+  /** Packages that must lie beside the bundle, and those that will. */
+  external: string[];
+  installed: string[];
+  links: string[];
+  stub: boolean;
+};
 
 const ENDINGS = [".ts", ".tsx", ".mts", ".cts", ".js", ".mjs"];
 /** These SST never bundles (pkg/runtime/node/build.go of 4.17.1). */
@@ -62,6 +71,7 @@ export async function buildHandler(
     gzipBytes: gzipSync(bytes).length,
     external: [...new Set(external)].sort(),
     installed: Object.keys(input.properties?.install ?? {}).sort(),
+    links: Object.keys(input.links ?? {}).sort(),
     stub,
   };
   return { output: { handler: `bundle.${exported}`, out, errors: [], sourcemaps: [] }, built };

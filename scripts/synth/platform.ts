@@ -15,7 +15,6 @@ export type Pulumi = {
   runtime: {
     setMocks: (mocks: object, project: string, stack: string, preview: boolean) => Promise<void>;
     runInPulumiStack: (program: () => Promise<unknown>) => Promise<unknown>;
-    disconnect: () => Promise<void>;
   };
   output: (value: unknown) => { apply: (then: (value: unknown) => void) => unknown };
 };
@@ -23,6 +22,8 @@ export type Platform = {
   pulumi: Pulumi;
   run: (program: Config["run"]) => Promise<unknown>;
   load: () => Promise<Config>;
+  /** Promises of Pulumi's that have not ended. */
+  pending: () => number;
 };
 
 /** `folder`: `.sst/platform`. Returns once the platform's names are globals, as SST's command line makes them. */
@@ -45,8 +46,13 @@ export async function platform(folder: string, config: string): Promise<Platform
       plugins: [platformPackagesStayOutside(folder)],
       banner: { js: BANNER },
     });
-    const { run, load } = (await import(pathToFileURL(outfile).href)) as Omit<Platform, "pulumi">;
-    return { pulumi: createRequire(join(folder, "package.json"))("@pulumi/pulumi") as Pulumi, run, load };
+    const { run, load } = (await import(pathToFileURL(outfile).href)) as Pick<Platform, "run" | "load">;
+    const require = createRequire(join(folder, "package.json"));
+    const { getStore } = require("@pulumi/pulumi/runtime/state") as {
+      getStore: () => { leakCandidates: Set<unknown> };
+    };
+    const pulumi = require("@pulumi/pulumi") as Pulumi;
+    return { pulumi, run, load, pending: () => getStore().leakCandidates.size };
   } finally {
     rmSync(outfile, { force: true });
   }

@@ -5,10 +5,11 @@ import { type BuildInput, type BuildPlace, type Built, buildHandler } from "./bu
 
 const ACCOUNT = "111111111111";
 
-export type RpcServer = { url: string; builds: Map<string, Built>; close: () => void };
+export type RpcServer = { url: string; builds: Map<string, Built>; waiting: () => number; close: () => void };
 
 export async function rpcServer(place: BuildPlace): Promise<RpcServer> {
   const builds = new Map<string, Built>();
+  let waiting = 0;
   const answer = async (method: string, argument: unknown): Promise<unknown> => {
     if (method === "Provider.Aws.Bootstrap") return BOOTSTRAP;
     if (method === "Provider.Aws.Appsync") return { http: "h", realtime: "r" };
@@ -21,6 +22,10 @@ export async function rpcServer(place: BuildPlace): Promise<RpcServer> {
   const server = createServer((request, response) => {
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => pieces.push(piece));
+    waiting += 1;
+    response.on("close", () => {
+      waiting -= 1;
+    });
     request.on("end", () => {
       const { method, params } = JSON.parse(Buffer.concat(pieces).toString()) as { method: string; params: unknown[] };
       answer(method, params[0]).then(
@@ -31,7 +36,7 @@ export async function rpcServer(place: BuildPlace): Promise<RpcServer> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, builds, close: () => server.close() };
+  return { url: `http://127.0.0.1:${port}`, builds, waiting: () => waiting, close: () => server.close() };
 }
 
 /** What `sst` would find in an account that was set up for it. */

@@ -1,93 +1,21 @@
 """Batch files through the runner: real tensors where the engine matters, a scripted engine where its failures do."""
 
 import hashlib
-import io
 import json
 import math
+import subprocess
 
 import pytest
-from batch import BadInput, run_batch
-from bucket import FolderBucket
-from canary import CanaryFailed, check_sight
-from contract import parse_job
-from engine import Choice, Completion, OutOfMemory, Refused
-from meter import ContainerMeter
-from PIL import Image
-from reports import Stopped, Watch
 
+from batch import BadInput
+from batches import BLUE, RED, Scripted, blob, errors, line, output, run, text, watch_of
 from examples import BATCH_JOB
+from reports import Stopped
+from support import NODE, ROOT
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from tiny import tiny_model, tiny_processor  # noqa: E402
 from transformers_engine import TransformersEngine  # noqa: E402
-
-
-def png(colour):
-    file = io.BytesIO()
-    Image.new("RGB", (40, 30), colour).save(file, "PNG")
-    return file.getvalue()
-
-
-RED, BLUE = png("red"), png("blue")
-
-
-def blob(data):
-    return f"blob:{hashlib.sha256(data).hexdigest()}"
-
-
-def line(custom_id, *parts, **body):
-    content = [p if isinstance(p, dict) else {"type": "image_url", "image_url": {"url": p}} for p in parts]
-    asked = {"model": "m", "messages": [{"role": "user", "content": [*content, text("Is it red?")]}], **body}
-    return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": asked}
-
-
-def text(words):
-    return {"type": "text", "text": words}
-
-
-class Scripted:
-    """Answers with the custom_id; notes what it was asked at once."""
-
-    def __init__(self, batch_size=4, room=100, refuses=()):
-        self.batch_size, self.room, self.refuses, self.asked = batch_size, room, refuses, []
-
-    def answer(self, requests):
-        self.asked.append([request.custom_id for request in requests])
-        if len(requests) > self.room:
-            raise OutOfMemory("no room")
-        for request in requests:
-            if request.custom_id in self.refuses:
-                raise ValueError("the prompt is too long")
-        for request in requests:
-            yield Completion([Choice(request.custom_id, "stop", None)] * request.n, 10, 2, 4)
-
-
-@pytest.fixture
-def bucket(tmp_path):
-    bucket = FolderBucket(tmp_path)
-    for data in (RED, BLUE):
-        bucket.write(f"blobs/{hashlib.sha256(data).hexdigest()}", data)
-    return bucket
-
-
-def watch_of(seconds=10**9):
-    meter = ContainerMeter(0.0, 0.0, now=lambda: 0.0).call()
-    return Watch(seconds, meter, 0)
-
-
-def run(bucket, lines, engine, watch=None, claimed=None, **job):
-    texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
-    bucket.write(BATCH_JOB["inputKey"], "\n".join(texts).encode() + b"\n")
-    whole = parse_job({**BATCH_JOB, "lines": claimed or len(lines), **job})
-    return run_batch(whole, bucket, engine, watch or watch_of())
-
-
-def output(bucket):
-    return [json.loads(each) for each in bucket.read(BATCH_JOB["outputKey"]).splitlines()]
-
-
-def errors(bucket):
-    return [(each["custom_id"], each["error"]["code"]) for each in output(bucket) if each["error"]]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +98,7 @@ def test_requests_of_one_image_are_asked_side_by_side_and_answered_in_the_files_
         ('{"custom_id": 5}', "", "bad_line", "custom_id is '5', expected str"),
         (line("a", blob(RED)), "a", "duplicate", "'a' was on a line before"),
         ({**line("x"), "url": "/v1/embeddings"}, "x", "bad_line", "url is '/v1/embeddings'"),
-        ({**line("x"), "body": {"messages": []}}, "x", "bad_line", "messages is empty"),
+        ({**line("x"), "body": {"model": "m", "messages": []}}, "x", "bad_line", "messages is empty"),
         (line("x", "https://example.org/a.png"), "x", "bad_image", "only blob:<sha256>"),
         (line("x", "file:///etc/passwd"), "x", "bad_image", "only blob:<sha256>"),
         (line("x", "blob:../../secret"), "x", "bad_image", "only blob:<sha256>"),
@@ -189,6 +117,49 @@ def test_a_hostile_line_becomes_an_error_and_the_rest_is_answered(bucket, bad, c
     assert told in second["error"]["message"]
     assert second["response"] is None
     assert first["response"]["status_code"] == third["response"]["status_code"] == 200
+
+
+HOSTILE = [None, True, -1, 2.5, float("inf"), 2**70, "x", "", [], [[]], [None], {}, {"a": 1}]
+
+
+FIELDS = [
+    "n",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "seed",
+    "stop",
+    "logprobs",
+    "top_logprobs",
+    "response_format",
+    "messages",
+    "model",
+]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_stands_in_a_field_the_batch_ends_with_a_line_for_every_line(bucket, field):
+    asked = [line(f"x{i}", blob(RED)) for i in range(len(HOSTILE))]
+    for each, value in zip(asked, HOSTILE, strict=True):
+        each["body"][field] = value
+    run(bucket, [*asked, line("z", blob(RED))], Scripted())
+    assert [each["custom_id"] for each in output(bucket)] == [f"x{i}" for i in range(len(HOSTILE))] + ["z"]
+    assert output(bucket)[-1]["response"]["status_code"] == 200
+
+
+@pytest.mark.parametrize("part", [*HOSTILE, {"type": "text"}, {"type": "image_url", "image_url": 5}, {"type": []}])
+def test_whatever_stands_in_a_message_the_batch_ends_with_a_line_for_every_line(bucket, part):
+    hostile = line("x")
+    hostile["body"]["messages"][0]["content"] = [part]
+    other = line("y")
+    other["body"]["messages"][0] = part
+    run(bucket, [hostile, other, line("z", blob(RED))], Scripted())
+    assert [code for _, code in errors(bucket)] == ["bad_line", "bad_line"]
+
+
+def test_a_line_that_is_nested_without_end_is_an_error(bucket):
+    run(bucket, ["[" * 100_000, line("z", blob(RED))], Scripted())
+    assert errors(bucket) == [("", "bad_line")]
 
 
 def test_an_image_that_is_cut_or_not_what_its_name_says_is_an_error_of_its_line(bucket):
@@ -255,46 +226,19 @@ def test_stopped_work_writes_nothing(bucket):
     assert bucket.exists(BATCH_JOB["outputKey"]) is False
 
 
-def taught_to_see(answers):
-    """The tiny model, trained on the canary's question until it gives `answers` for a red and a blue square."""
-    from canary import _asked
-    from preprocess import encode, prompt_text
-
-    model, processor = tiny_model(1), tiny_processor()
-    requests = [_asked("red"), _asked("blue")]
-    inputs = encode(
-        processor, [prompt_text(processor, r.messages) for r in requests], [i for r in requests for i in r.images]
-    )
-    wanted = torch.tensor([processor.tokenizer.convert_tokens_to_ids(word) for word in answers])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(80):
-        loss = torch.nn.functional.cross_entropy(model(**inputs).logits[:, -1], wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return TransformersEngine(model, processor)
-
-
-def test_the_canary_lets_a_model_pass_that_sees(bucket):
-    engine = taught_to_see(("yes", "no"))
-    red, blue = check_sight(engine)
-    assert red > 0.8
-    assert blue < 0.2
-    run(bucket, [line("a", blob(RED), max_tokens=2)], engine, canary=True)
-    assert errors(bucket) == []
-
-
-@pytest.mark.parametrize("answers", [("yes", "yes"), ("no", "yes")])
-def test_the_canary_fails_a_batch_whose_model_is_blind_or_wrong(bucket, answers):
-    with pytest.raises(CanaryFailed, match="the model does not see its images"):
-        run(bucket, [line("a", blob(RED))], taught_to_see(answers), canary=True)
-    assert bucket.exists(BATCH_JOB["outputKey"]) is False
-
-
-def test_the_canary_fails_a_model_that_refuses():
-    class Refusing(Scripted):
-        def answer(self, requests):
-            return iter([Refused("x", "y")] * len(requests))
-
-    with pytest.raises(CanaryFailed, match="no yes or no"):
-        check_sight(Refusing())
+def test_replies_are_completions_to_the_typescript_side(bucket, engine, tmp_path):
+    asked = [line("a", blob(RED), n=2, seed=1, max_tokens=3, logprobs=True, top_logprobs=5), line("b", "blob:nothing")]
+    run(bucket, asked, engine)
+    script = """
+        import { readFileSync } from "node:fs";
+        import { ChatCompletion } from "./shared/schemas/chat.ts";
+        import { BatchOutputLine } from "./shared/schemas/gpu.ts";
+        const lines = readFileSync(process.argv[1], "utf8").trimEnd().split("\\n").map((line) => JSON.parse(line));
+        const [a, b] = lines.map((line) => BatchOutputLine.parse(line));
+        const completion = ChatCompletion.parse(a.response.body);
+        console.log(JSON.stringify([completion.choices.length, completion.usage.completion_tokens, b.error.code]));
+    """
+    path = tmp_path / BATCH_JOB["outputKey"]
+    command = [NODE, "--input-type=module", "-e", script, str(path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout) == [2, 6, "bad_image"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -9,7 +10,8 @@ import time
 import urllib.request
 
 import pytest
-from bucket import FolderBucket, S3Bucket
+
+from bucket import FolderBucket, S3Bucket, s3_from_environment
 
 
 def pythons_on_the_path():
@@ -29,7 +31,8 @@ def s3_client():
         if os.environ.get("REQUIRE_EMULATORS") == "1":
             pytest.fail("moto's server is not installed")
         pytest.skip("moto's server is not installed")
-    port = 5917
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     server = subprocess.Popen([python, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     for _ in range(200):
@@ -42,6 +45,7 @@ def s3_client():
         "s3", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
     )
     client.create_bucket(Bucket="runs")
+    client.address = address
     yield client
     server.terminate()
     server.wait()
@@ -95,3 +99,21 @@ def test_a_folder_keeps_no_traces_of_writing(tmp_path):
     folder.write("a", b"1")
     folder.write_once("a", b"2")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_deployed_bucket_is_reached_with_modals_identity_token_alone(s3_client, monkeypatch):
+    """moto's STS takes any token: that the role trusts Modal's can only be seen on AWS."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_client.address)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("RLAIFV_BUCKET", "runs")
+    monkeypatch.setenv("RLAIFV_ROLE_ARN", "arn:aws:iam::123456789012:role/rlaifv-gpu")
+    monkeypatch.setenv("MODAL_IDENTITY_TOKEN", "header.payload.signature")
+    bucket = s3_from_environment()
+    assert bucket.write_once("token/x", b"1") is True
+    assert bucket.read("token/x") == b"1"
+    monkeypatch.delenv("MODAL_IDENTITY_TOKEN")
+    with pytest.raises(LookupError, match="MODAL_IDENTITY_TOKEN is not set"):
+        s3_from_environment().read("token/x")

@@ -6,9 +6,9 @@ import json
 import types
 import typing
 
-import contract
 import pytest
 
+import contract
 from examples import BATCH_JOB, MANIFEST, TRAIN_JOB, VERDICT
 
 SHAPES = [

@@ -7,12 +7,12 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from contract import parse_job
+from examples import BATCH_JOB
 from meter import ContainerMeter
 from reports import Call, Sender, Stopped, Unreachable, heartbeat, signed_headers
 from support import NODE, ROOT
-
-from examples import BATCH_JOB
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -41,10 +41,10 @@ def tiny_tokenizer():
     )
 
 
-def tiny_processor():
-    size = {"height": SIDE, "width": SIDE}
+def tiny_processor(side=SIDE):
+    size = {"height": side, "width": side}
     return LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=size),
+        image_processor=CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size=size),
         tokenizer=tiny_tokenizer(),
         patch_size=PATCH,
         vision_feature_select_strategy="default",

@@ -13,11 +13,13 @@ import { type DynamoStore, dynamoStore } from "../../functions/adapters/dynamo/s
 import { TABLE } from "../../functions/adapters/dynamo/table.ts";
 import type { TablePlace } from "../../functions/adapters/dynamo/table-rows.ts";
 
+const JAVA = process.env["JAVA"] ?? "java";
+
 /** Why these tests cannot run here, or false. Where emulators are required, their absence is a failure. */
 export const noDynamo: string | false =
-  process.env["REQUIRE_EMULATORS"] === "1" || spawnSync("java", ["-version"]).status === 0
+  process.env["REQUIRE_EMULATORS"] === "1" || spawnSync(JAVA, ["-version"]).status === 0
     ? false
-    : "no java: install a Java runtime of 17 or later (Debian: openjdk-17-jre-headless)";
+    : `no ${JAVA}: install a Java runtime of 17 or later (Debian: openjdk-17-jre-headless), or name one in JAVA`;
 
 /** A loaded machine takes 10 s for what a quiet one does in one. */
 const START_MS = 60_000;
@@ -39,7 +41,7 @@ async function startServer(): Promise<string> {
   const port = await freePort();
   const flags = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", `${port}`];
   const library = `-Djava.library.path=${join(cwd, "DynamoDBLocal_lib")}`;
-  const child = spawn("java", ["-Xmx1g", library, "-jar", "DynamoDBLocal.jar", ...flags], { cwd, stdio: "ignore" });
+  const child = spawn(JAVA, ["-Xmx1g", library, "-jar", "DynamoDBLocal.jar", ...flags], { cwd, stdio: "ignore" });
   endWithThisProcess(child);
   const endpoint = `http://127.0.0.1:${port}`;
   await untilItAnswers(endpoint, child);

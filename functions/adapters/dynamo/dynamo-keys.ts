@@ -23,7 +23,7 @@
  * | an API key                          | key#<id>                  | key             | one row                                 |
  * | API keys, newest first              | gsi1 keys                 | n#<id>          | one index row per key, written once     |
  * | an idempotent request               | request#<key>             | request         | one row, gone by TTL                    |
- * | expired requests                    | gsi1 expiring#b           | n#<key>         | an 8th of a day's requests              |
+ * | expired requests                    | gsi1 expiring#b           | n               | an 8th of a day's requests              |
  * | events of a run                     | events#<run>              | n               | a run's events, tens a minute           |
  * | a webhook                           | webhook#<id>              | webhook         | one row                                 |
  * | webhooks, newest first              | gsi1 webhooks             | n#<id>          | one index row per webhook               |
@@ -42,8 +42,6 @@ const ACCOUNT_BUCKETS = 16;
 const OPEN_BUCKETS = 8;
 const CALL_BUCKETS = 8;
 const REQUEST_BUCKETS = 8;
-
-const INDEX_KEYS = ["gsi1pk", "gsi1sk"] as const;
 
 type PassKey = { runId: string; passId: PassId };
 
@@ -130,11 +128,6 @@ export const place = (at: number, id: string): string => `${sortable(at)}#${id}`
 /** 17 digits that sort as the number does: any safe integer, also a negative one. */
 export function sortable(value: number): string {
   return (BigInt(value) + 2n ** 53n).toString().padStart(17, "0");
-}
-
-/** The keys alone, of a row that has both. */
-export function indexKeyOf(row: Partial<IndexKey>): Partial<IndexKey> {
-  return Object.fromEntries(INDEX_KEYS.flatMap((name) => (row[name] === undefined ? [] : [[name, row[name]]])));
 }
 
 /** Names are free text: a `#` inside one must not read as the border between two. */

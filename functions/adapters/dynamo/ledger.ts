@@ -245,7 +245,7 @@ async function prune(rows: TableRows, prefix: string, before: string): Promise<{
 async function pruneAccount(rows: TableRows, { account, life, holders }: Account): Promise<boolean> {
   if (holders > 0) return false;
   const when = { text: "#holders = :none AND #life = :life", values: { none: 0, life } };
-  if ((await rows.remove(accountKey(account), when)).outcome === "refused") return false;
+  if ((await rows.removeOnce(accountKey(account), when)).outcome === "refused") return false;
   const took = await rows.queryAll({ pk: tookPartition(account), index: true });
   const closed = { text: "#closed = :one AND contains(#lives, :life)", values: { one: 1, life } };
   await Promise.all(took.map((key) => rows.remove(key, closed)));

@@ -34,7 +34,8 @@ export async function mergedPage<Row>(
   const found: Row[] = [];
   let queries = 0;
   for (;;) {
-    const behind = sources.filter(({ ended, known }) => !ended && known === leastKnown(sources));
+    const least = leastKnown(sources);
+    const behind = sources.filter(({ ended, known, queue }) => !ended && (known === least || queue.length === 0));
     await Promise.all(behind.map((source) => readOn(rows, source, merge)));
     queries += behind.length;
     const ready = takeUpTo(sources, leastKnown(sources), merge);

@@ -3,7 +3,7 @@ import type { WebhookStore } from "../../../shared/ports/service-store.ts";
 import type { DeliveryRow } from "../../../shared/schemas/service.ts";
 import { checkLimit, decodeCursor, pageOf } from "../paging.ts";
 import { DUE, deliveriesPartition, deliveryKey, dueKey, place, sortable } from "./dynamo-keys.ts";
-import { ABSENT, type Item, type Value } from "./items.ts";
+import type { Item, Value } from "./items.ts";
 import { TTL_ATTRIBUTE } from "./table.ts";
 import type { TableRows } from "./table-rows.ts";
 
@@ -26,7 +26,10 @@ export function dynamoDeliveries(rows: TableRows): Deliveries {
     const { webhookId, createdAt, deliveryId } = row;
     const entry = { pk: deliveriesPartition(webhookId), sk: place(createdAt, deliveryId), ...kept };
     const { outcome } = await rows.transact([
-      { put: { ...itemOf(row), ...kept }, when: ABSENT },
+      {
+        put: { ...itemOf(row), ...kept },
+        when: { text: "attribute_not_exists(#pk) OR #ttl <= :seconds", values: { seconds: secondsNow() } },
+      },
       { put: { ...entry, delivery: deliveryId } },
     ]);
     return outcome === "written";
@@ -102,9 +105,8 @@ async function takeDue(rows: TableRows, { now, leaseUntil, limit }: Taking): Pro
   for (let after: string | undefined; taken.length < limit; ) {
     const range = { pk: DUE, index: true, before: `${sortable(now)}#\u{10ffff}`, limit: limit - taken.length };
     const { items, through } = await rows.query({ ...range, ...(after === undefined ? {} : { after }) });
-    const full = (await rows.getMany(items)).filter(
-      (item): item is Item => item !== undefined && isAlive(item, rows) && item["state"] === "pending",
-    );
+    const alive = (await rows.getMany(items)).filter((item) => isAlive(item, rows));
+    const full = alive.filter((item) => item["state"] === "pending");
     taken.push(...(await Promise.all(full.map((item) => take(rows, item, { now, leaseUntil, limit })))).flat());
     if (through === undefined) break;
     after = through;

@@ -32,7 +32,7 @@ export function dynamoIdempotency(rows: TableRows): IdempotencyStore {
       const before = sortable(now);
       const found = await Promise.all(EXPIRING_PARTITIONS.map((pk) => rows.queryAll({ pk, index: true, before })));
       const when = { text: "#expiresAt <= :now", values: { now } };
-      const removed = await Promise.all(found.flat().map((key) => rows.remove(key, when)));
+      const removed = await Promise.all(found.flat().map((key) => rows.removeOnce(key, when)));
       return { deleted: removed.filter(({ outcome }) => outcome === "written").length };
     },
   };

@@ -25,7 +25,7 @@ export function dynamoWebhooks(rows: TableRows): WebhookStore {
         keep: (webhook) => owner === undefined || webhook.owner === owner,
       }),
     async delete(webhookId) {
-      const { outcome } = await rows.remove(webhookKey(webhookId), { text: "attribute_exists(#pk)" });
+      const { outcome } = await rows.removeOnce(webhookKey(webhookId), { text: "attribute_exists(#pk)" });
       return { outcome: outcome === "written" ? "deleted" : "unknown_webhook" };
     },
     ...dynamoDeliveries(rows),

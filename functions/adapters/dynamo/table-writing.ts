@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { chunksOf, unlessStuck, untilDone } from "./batches.ts";
 import type { Key } from "./dynamo-keys.ts";
-import { attributesOf, checkSize, type Item, itemFrom } from "./items.ts";
+import { attributesOf, type Condition, checkSize, type Item, itemFrom } from "./items.ts";
 import { isCancelled } from "./retry.ts";
 import { type Change, changeParts } from "./single-writes.ts";
 import type { Sending } from "./table-rows.ts";
@@ -20,27 +20,9 @@ export type Transacted = { outcome: "written" } | { outcome: "refused"; refusals
 
 export function tableWriting({ client, table, ask }: Sending) {
   return {
-    /** Up to 100 changes of different rows, all or none. */
-    async transact(changes: readonly Change[]): Promise<Transacted> {
-      const TransactItems = changes.map((change): TransactWriteItem => transactItem(table, change));
-      let token = randomUUID();
-      try {
-        await ask("TransactWriteItems", async () => {
-          const input = { TransactItems, ClientRequestToken: token };
-          try {
-            return await client.send(new TransactWriteItemsCommand(input));
-          } catch (error) {
-            // Only what was cancelled for certain may be asked under a new name: else it might be done twice.
-            if (isCancelled(error)) token = randomUUID();
-            throw refusedBy(error) ?? error;
-          }
-        });
-        return { outcome: "written" };
-      } catch (error) {
-        if (error instanceof Refused) return { outcome: "refused", refusals: error.refusals };
-        throw error;
-      }
-    },
+    transact,
+    /** Knows its own removal again when the reply was lost, which a removal alone cannot: for two units, not one. */
+    removeOnce: (key: Key, when: Condition): Promise<Transacted> => transact([{ key, remove: true, when }]),
     /** Writes and removes without conditions, 25 at a time. */
     async writeMany(puts: readonly Item[], removes: readonly Key[] = []): Promise<void> {
       const requests: WriteRequest[] = [
@@ -51,6 +33,28 @@ export function tableWriting({ client, table, ask }: Sending) {
       await Promise.all(chunks.map((chunk) => untilDone(chunk, writeChunk)));
     },
   };
+
+  /** Up to 100 changes of different rows, all or none. */
+  async function transact(changes: readonly Change[]): Promise<Transacted> {
+    const TransactItems = changes.map((change): TransactWriteItem => transactItem(table, change));
+    let token = randomUUID();
+    try {
+      await ask("TransactWriteItems", async () => {
+        const input = { TransactItems, ClientRequestToken: token };
+        try {
+          return await client.send(new TransactWriteItemsCommand(input));
+        } catch (error) {
+          // Only what was cancelled for certain may be asked under a new name: else it might be done twice.
+          if (isCancelled(error)) token = randomUUID();
+          throw refusedBy(error) ?? error;
+        }
+      });
+      return { outcome: "written" };
+    } catch (error) {
+      if (error instanceof Refused) return { outcome: "refused", refusals: error.refusals };
+      throw error;
+    }
+  }
 
   function writeChunk(left: readonly WriteRequest[]): Promise<readonly WriteRequest[]> {
     return ask("BatchWriteItem", async () => {

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { ServiceClient } from "../../../functions/client/client.ts";
 import { writeScenes } from "../../../functions/embedded/world/write-scenes.ts";
 import { readManifest } from "../../../functions/intake/manifest.ts";
+import { serviceImages } from "../../../functions/intake/service-images.ts";
 import { carryOut } from "../../../functions/runtime/carry-out.ts";
 import { createRun } from "../../../functions/runtime/create-run.ts";
 import { embeddedConfig } from "../../../functions/runtime/embedded-models.ts";
 import { openLocal } from "../../../functions/runtime/local.ts";
 import { planRun } from "../../../functions/runtime/plan-run.ts";
+import { sha256Hex } from "../../../shared/ids.ts";
 import type { BlobStore } from "../../../shared/ports/blob-store.ts";
 import { RunConfig } from "../../../shared/schemas/config.ts";
 
@@ -35,8 +37,16 @@ export async function runLocally(
   dataDir: string,
 ): Promise<{ runId: string; files: Map<string, string> }> {
   const local = await openLocal({ dataDir, env: {} });
+  const images = serviceImages({ ...local, web: false });
   try {
-    const planned = await planRun(config, local, { strict: true });
+    const sent = await sentBy(config, {
+      image: (bytes) => local.blobs.writeContent(bytes),
+      manifest: async (rows) => {
+        const { row } = await images.manifest(rows, { question: undefined, signal: new AbortController().signal });
+        return row.manifestId;
+      },
+    });
+    const planned = await planRun(RunConfig.parse(sent), local, { strict: true });
     await createRun(planned, local);
     const { runId } = planned.plan;
     const { run } = await carryOut(runId, local, { emit: () => {}, signal: new AbortController().signal });
@@ -49,30 +59,37 @@ export async function runLocally(
 
 /** Sends data and config through the API's door, as the command line does. */
 export async function sendRun(config: RunConfig, client: ServiceClient): Promise<string> {
-  const manifestOf = async (path: string): Promise<{ manifest: string }> => {
-    const rows: object[] = [];
-    const blobs = { writeContent: async (bytes: Uint8Array) => (await client.uploadImage(new Uint8Array(bytes))).id };
-    for await (const row of readManifest({ path }, { blobs })) {
-      if (row.outcome !== "sample") throw new Error(`${path}: a row is bad`);
-      const { image, question, metadata } = row.sample;
-      rows.push({ ...metadata, image: image.sha256, question });
-    }
-    return { manifest: (await client.uploadManifest(rows)).id };
-  };
-  const pathOf = (ref: RunConfig["data"] | undefined) => (ref !== undefined && "path" in ref ? ref.path : "");
-  const { data, evaluate, ...rest } = config;
-  const sent = {
-    ...rest,
-    data: await manifestOf(pathOf(data)),
-    evaluate: evaluate && {
-      ...evaluate,
-      data: await manifestOf(pathOf(evaluate.data)),
-      selection: await manifestOf(pathOf(evaluate.selection)),
-    },
-  };
+  const sent = await sentBy(config, {
+    image: async (bytes) => (await client.uploadImage(new Uint8Array(bytes))).id,
+    manifest: async (rows) => (await client.uploadManifest(rows)).id,
+  });
   const answer = await client.api.v1.runs.$post({ json: { config: sent }, header: {} } as never);
   if (!answer.ok) throw new Error(`POST /v1/runs: ${answer.status} ${await answer.text()}`);
   return ((await answer.json()) as { id: string }).id;
+}
+
+/** A door that takes pictures and rows, and names what it took. */
+type Door = {
+  image: (bytes: Uint8Array) => Promise<string>;
+  manifest: (rows: AsyncIterable<object>) => Promise<string>;
+};
+
+/** The config with manifests in the place of paths. */
+async function sentBy({ data, evaluate, ...rest }: RunConfig, door: Door): Promise<object> {
+  const manifestOf = async (ref: RunConfig["data"] | undefined) => {
+    if (ref === undefined || !("path" in ref)) throw new Error("the demo's data are paths");
+    return { manifest: await door.manifest(rowsOf(ref.path, door)) };
+  };
+  const parts = evaluate && { data: await manifestOf(evaluate.data), selection: await manifestOf(evaluate.selection) };
+  return { ...rest, data: await manifestOf(data), evaluate: evaluate && { ...evaluate, ...parts } };
+}
+
+async function* rowsOf(path: string, door: Door): AsyncGenerator<object> {
+  for await (const row of readManifest({ path }, { blobs: { writeContent: door.image } })) {
+    if (row.outcome !== "sample") throw new Error(`${path}: a row is bad`);
+    const { image, question, metadata } = row.sample;
+    yield { ...metadata, image: image.sha256, question };
+  }
 }
 
 const KEPT =
@@ -84,7 +101,7 @@ export async function outcomeOf(runId: string, blobs: Pick<BlobStore, "list" | "
   for await (const key of blobs.list(`runs/${runId}/`)) {
     const bytes = KEPT.test(key) || key.endsWith("/report.json") ? await blobs.read(key) : undefined;
     if (bytes === undefined) continue;
-    files.set(key, key.endsWith("/report.json") ? withoutTimes(bytes) : Buffer.from(bytes).toString("base64"));
+    files.set(key, key.endsWith("/report.json") ? withoutTimes(bytes) : sha256Hex(bytes));
   }
   return files;
 }
