@@ -6,12 +6,14 @@ import sharp from "sharp";
 import { memoryStateStore } from "../../functions/adapters/memory/state-store.ts";
 import { s3BlobStore } from "../../functions/adapters/s3/blob-store.ts";
 import { presignedUploads } from "../../functions/adapters/s3/presign.ts";
-import { connect, ServiceError } from "../../functions/client/client.ts";
+import { connect, jsonOf, ServiceError } from "../../functions/client/client.ts";
 import { serviceImages } from "../../functions/intake/service-images.ts";
 import { sha256Hex } from "../../shared/ids.ts";
 import { picture } from "../intake/support.ts";
 import { openTestApi, problemIn } from "../support/api.ts";
 import { recordedRuns } from "../support/api-runs.ts";
+import { openTestCloud } from "../support/cloud/test-cloud.ts";
+import { noDynamo } from "../support/dynamo-local.ts";
 import { type Emulator, freshBucket, noMoto, startFaux, startMoto } from "../support/s3-emulators.ts";
 import { testConfig } from "../support/scored-run.ts";
 import { virtualClock } from "../support/virtual-clock.ts";
@@ -127,3 +129,27 @@ for (const { name, start, missing, once } of emulators) {
     });
   });
 }
+
+describe("the deployment as it is put together", { skip: noDynamo }, () => {
+  test("an image above the edge's 900 kB goes to its bucket, and keys are given from its table", async () => {
+    await using cloud = await openTestCloud();
+    const limits = await jsonOf(cloud.client.api.v1.limits.$get());
+    assert.equal(limits.straight_bytes, 900_000);
+    const bytes = await noise(700);
+    const { id } = await cloud.client.uploadImage(bytes);
+    assert.equal(sha256Hex((await cloud.bucket.read(`blobs/${id}`))!), id);
+    const uploads = [];
+    for await (const key of cloud.bucket.list("uploads/")) uploads.push(key);
+    assert.deepEqual(uploads, [uploads[0], `${uploads[0]}.json`]);
+
+    const { v1 } = cloud.client.api;
+    const made = await jsonOf(v1.keys.$post({ json: { name: "ann", scopes: ["runs:read"] }, header: {} }));
+    const ann = connect(cloud.client.baseUrl, { apiKey: made.key });
+    assert.deepEqual((await jsonOf(ann.api.v1.usage.$get())).scopes, ["runs:read"]);
+    assert.equal((await jsonOf(v1.keys[":id"].$delete({ param: { id: made.id } }))).outcome, "revoked");
+    await assert.rejects(
+      jsonOf(ann.api.v1.usage.$get()),
+      (error) => error instanceof ServiceError && error.code === "key.revoked",
+    );
+  });
+});
