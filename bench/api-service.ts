@@ -6,6 +6,7 @@ import { newKey, secureBytes } from "../functions/api/keys/new-key.ts";
 import { principalOf } from "../functions/api/keys/principal.ts";
 import { ProblemError } from "../functions/api/problem.ts";
 import { KEY_CODES } from "../functions/api/problem-codes-elsewhere.ts";
+import { ownDoor } from "../functions/api/uploads/own-door.ts";
 import { serviceImages } from "../functions/intake/service-images.ts";
 import { openEventSinks } from "../functions/runtime/event-sink.ts";
 import { openLocal } from "../functions/runtime/local.ts";
@@ -43,6 +44,7 @@ export async function openBenchApi(dataDir: string) {
     },
     models: { list: async () => [], find: async () => undefined, bind: local.models.bind },
     images: serviceImages({ blobs, clock, web: false }),
+    uploads: ownDoor(),
     ...{ report: notTimed, reportHtml: notTimed, dataset: notTimed, checkWebhookUrl: notTimed },
     version: "bench",
   };

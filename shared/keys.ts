@@ -9,6 +9,9 @@ export const samplesKey = (runId: string, part: DataPart): string => `${runPrefi
 /** The checked samples of a manifest that was sent to the service, one JSON line each, and its row. */
 export const manifestKey = (manifestId: string): string => `manifests/${manifestId}.jsonl`;
 export const manifestRowKey = (manifestId: string): string => `manifests/${manifestId}.json`;
+/** Bytes that were sent before a request names them, and what was said of them. */
+export const uploadKey = (uploadId: string): string => `uploads/${uploadId}`;
+export const uploadRowKey = (uploadId: string): string => `uploads/${uploadId}.json`;
 /** What a pilot found, by the hash of what it was asked. */
 export const pilotKey = (hash: string): string => `pilots/${hash}.json`;
 export type DataPart = "data" | "selection" | "evaluation";

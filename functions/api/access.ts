@@ -15,7 +15,11 @@ export function requires(...scopes: readonly [Scope, ...Scope[]]): MiddlewareHan
   };
 }
 
-function refuseWithout({ kind, scopes: held }: Principal, scopes: readonly Scope[]): void {
+/** Refuses with 401 or 403 who has none of the scopes. */
+export function refuseWithout(
+  { kind, scopes: held }: Pick<Principal, "kind" | "scopes">,
+  scopes: readonly Scope[],
+): void {
   if (held.includes("admin") || scopes.some((scope) => held.includes(scope))) return;
   const wanted = scopes.map((scope) => `"${scope}"`).join(" or ");
   if (kind === "anonymous") {

@@ -11,6 +11,7 @@ import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { idempotent } from "./idempotency.ts";
 import { imageRoutes } from "./images.ts";
+import { keyRoutes } from "./keys/routes.ts";
 import { manifestRoutes } from "./manifests.ts";
 import { admitted, answerHeaders, bodyLimits, identified } from "./middleware.ts";
 import { documentRoutes, tellChat } from "./openapi.ts";
@@ -21,6 +22,7 @@ import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { scoreRoutes } from "./score.ts";
 import { unknownRoute } from "./unknown-route.ts";
+import { uploadRoutes } from "./uploads/routes.ts";
 import { usageRoutes } from "./usage.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
@@ -45,11 +47,13 @@ export function createApi(deps: ApiDeps, onFault: FaultSink = (error) => console
     .route("/", eventRoutes(deps))
     .route("/", sampleRoutes(deps))
     .route("/", pairRoutes(deps))
+    .route("/", uploadRoutes(deps))
     .route("/", imageRoutes(deps))
     .route("/", manifestRoutes(deps))
     .route("/", scoreRoutes(deps))
     .route("/", evaluationRoutes(deps))
     .route("/", usageRoutes(deps))
+    .route("/", keyRoutes(deps))
     .route("/", webhookRoutes(deps));
   tellChat(app);
   app.route("/", chatRoutes(deps, chatFault)).route("/", documentRoutes(app, deps));

@@ -5,6 +5,7 @@ import type { Clock } from "../../shared/ports/clock.ts";
 import type { EngineInfo } from "../../shared/ports/engine.ts";
 import type { ServiceStore } from "../../shared/ports/service-store.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
+import type { Uploads } from "../../shared/ports/uploads.ts";
 import type { ModelRef, RunConfig } from "../../shared/schemas/config.ts";
 import type { EvaluationRequest, EvaluationRow } from "../../shared/schemas/evaluation-job.ts";
 import type { ExportFormat } from "../../shared/schemas/lineage.ts";
@@ -124,6 +125,7 @@ export type ApiDeps = {
   evals?: EvaluationControl;
   models: ModelCatalog;
   images: Images;
+  uploads: Uploads;
   /** As far as the run has come. */
   report: (run: RunRow) => Promise<Report>;
   reportHtml: (run: RunRow) => Promise<string>;

@@ -7,7 +7,7 @@
  * - Bodies up to 1 MB are compared before anything is done. Larger ones are not held in memory: they are hashed while the
  *   handler reads them, and a repeat is hashed while it arrives. So while the first is in progress, a repeat with another
  *   large body is 409, not 422. An answer given before such a body was read to its end is forgotten.
- * - Streams (SSE), answers above 1 MB and answers that are not text are not kept. For them the key guards against two at
+ * - Streams (SSE), answers above 1 MB, answers that are not text, and those whose handler says `no-store` are not kept. For them the key guards against two at
  *   the same time; a repeat after the end is refused with 422 `idempotency.not_replayable`, also when the first client
  *   went away in the middle.
  */
@@ -135,9 +135,9 @@ function replaceBody(context: Context, body: ReadableStream | Uint8Array<ArrayBu
   context.res = response;
 }
 
-/** Text that comes in one piece and as it is. */
+/** Text that comes in one piece and as it is, and that nobody asked not to store: a secret, such as a new API key. */
 function isText(headers: Headers): boolean {
-  if (headers.has("content-encoding")) return false;
+  if (headers.has("content-encoding") || /\bno-store\b/.test(headers.get("cache-control") ?? "")) return false;
   return /^(text\/(?!event-stream)|application\/([\w.-]+\+)?json\b)/i.test(headers.get("content-type") ?? "");
 }
 
@@ -176,7 +176,8 @@ function cannotReplay(): ProblemError {
     status: 422,
     code: "idempotency.not_replayable",
     field: FIELD,
-    detail: "The request with this Idempotency-Key has been answered, with a stream or a body too large to be kept.",
+    detail:
+      "The request with this Idempotency-Key has been answered, with a stream, a secret or a body too large to be kept.",
     fix: `${NEW_KEY} It does the work again.`,
   });
 }

@@ -9,8 +9,9 @@ import { ProblemError } from "./problem.ts";
 import { PROBLEM_CODES } from "./problem-codes.ts";
 import { notFound, refusal, refuseInvalid } from "./refusals.ts";
 import { imageUrl } from "./sample-views.ts";
+import { type UploadDeps, uploadedBytes } from "./uploads/uploads.ts";
 
-type ImageDeps = Pick<ApiDeps, "images" | "blobs">;
+type ImageDeps = Pick<ApiDeps, "images"> & UploadDeps;
 
 export const imageRoutes = (deps: ImageDeps) =>
   new OpenAPIHono<ApiEnv>({ defaultHook: refuseInvalid })
@@ -38,8 +39,16 @@ export const imageRoutes = (deps: ImageDeps) =>
       });
     });
 
-async function sentImage(context: Context<ApiEnv>, json: string | { url?: string }, { images }: ImageDeps) {
-  if (typeof json !== "string" && json.url !== undefined) return images.open(json.url, context.req.raw.signal);
+type Named = { url?: string; upload?: string };
+
+async function sentImage(context: Context<ApiEnv>, json: string | Named, deps: ImageDeps) {
+  const { url, upload } = typeof json === "string" ? ({} as Named) : json;
+  const { images } = deps;
+  if (url !== undefined) return images.open(url, context.req.raw.signal);
+  if (upload !== undefined) {
+    const owner = context.get("principal").id;
+    return images.accept(await uploadedBytes({ id: upload, kind: "image", owner }, deps));
+  }
   const bytes = await context.req.bytes();
   if (bytes.length > 0) return images.accept(bytes);
   const { status, meaning, fix } = PROBLEM_CODES["body.missing"];

@@ -39,6 +39,8 @@ export const identified =
 
 /** These reserve tokens and money themselves. */
 const ADMIT_THEMSELVES = ["/v1/chat/", "/v1/score"];
+/** Takes the bytes of an upload: counted when it was opened, as long as announced there, and never held in memory. */
+const UPLOADED = "/v1/uploads/";
 const NOTHING = { tokens: 0, usdMicros: 0 };
 
 /**
@@ -48,7 +50,7 @@ const NOTHING = { tokens: 0, usdMicros: 0 };
 export const admitted =
   ({ admission }: Pick<ApiDeps, "admission">): MiddlewareHandler<ApiEnv> =>
   async (context, next) => {
-    if (ADMIT_THEMSELVES.some((path) => context.req.path.startsWith(path))) return next();
+    if ([...ADMIT_THEMSELVES, UPLOADED].some((path) => context.req.path.startsWith(path))) return next();
     const asked = { requestId: context.get("requestId"), ...NOTHING };
     const answer = await admission.admit(context.get("principal"), asked);
     if (answer.outcome === "limited") {
@@ -82,7 +84,7 @@ const BODY_LIMITS: readonly (readonly [path: string, json: number])[] = [
 /** Refuses longer bodies with a 413, at once where the length is told, and otherwise when it has come that far. */
 export const bodyLimits: MiddlewareHandler<ApiEnv> = async (context, next) => {
   const { raw } = context.req;
-  if (raw.body !== null) {
+  if (raw.body !== null && !context.req.path.startsWith(UPLOADED)) {
     const most = isNdjson(context) ? NDJSON_BODY : mostOf(context.req.path);
     const told = context.req.header("content-length");
     if (told === undefined) context.req.raw = await limitedRequest(raw, most, isNdjson(context));

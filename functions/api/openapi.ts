@@ -14,8 +14,10 @@ const TAGS = [
   { name: "samples", description: "What became of every sample, and the pairs that were made." },
   { name: "evaluations", description: "Benchmarks with confidence intervals, over stored answers, models and rounds." },
   { name: "images", description: "Images by content id: SHA-256 of the bytes as they are kept." },
+  { name: "uploads", description: "The way for bodies that are larger than a request may be: announced, sent, named." },
   { name: "chat", description: "Answers as OpenAI's clients know them, and how far they are to be trusted." },
   { name: "webhooks", description: "Signed messages about runs, as https://www.standardwebhooks.com says." },
+  { name: "keys", description: "API keys; only keys of scope admin see this." },
   { name: "service", description: "The service itself." },
 ];
 

@@ -48,7 +48,7 @@ export const KEY_CODES = {
   },
   "idempotency.not_replayable": {
     status: 422,
-    meaning: "The request was answered with a stream or a body too large to be kept.",
+    meaning: "The request was answered with a stream, a secret or a body too large to be kept.",
     fix: "Send a new Idempotency-Key; it does the work again.",
   },
   "idempotency.in_progress": {
@@ -68,6 +68,16 @@ export const RUN_CODES = {
     status: 409,
     meaning: "The run has spent more than this budget already.",
     fix: "Ask for at least what is settled and reserved: GET /v1/runs/{id}.",
+  },
+  "estimate.on_gpu": {
+    status: 400,
+    meaning: "The config's models compute on GPUs that an estimate does not make.",
+    fix: 'Run "rlaifv run CONFIG --dry-run", which reckons by the price of GPUs, or a run of 10 samples.',
+  },
+  "demo.not_here": {
+    status: 422,
+    meaning: "The embedded demo computes on the machine of its service, and this service has none.",
+    fix: 'Run "npm run demo" on your machine, or a small run of your own here.',
   },
   "run.no_samples": {
     status: 400,

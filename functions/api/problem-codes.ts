@@ -3,6 +3,7 @@ import type { ProblemStatus } from "./problem.ts";
 import { IMAGE_CODES, KEY_CODES, MODEL_CODES, RUN_CODES, WEB_CODES } from "./problem-codes-elsewhere.ts";
 import { EVALUATION_CODES } from "./problem-codes-evals.ts";
 import { SCORE_CODES } from "./problem-codes-score.ts";
+import { MANAGED_KEY_CODES, UPLOAD_CODES } from "./problem-codes-uploads.ts";
 
 export type ProblemEntry = { status: ProblemStatus; meaning: string; fix: string };
 
@@ -16,6 +17,8 @@ export const PROBLEM_CODES = {
   ...WEB_CODES,
   ...SCORE_CODES,
   ...EVALUATION_CODES,
+  ...UPLOAD_CODES,
+  ...MANAGED_KEY_CODES,
   "body.invalid": { status: 400, meaning: "A field of the body has a wrong value or is missing.", fix: SEE_REFERENCE },
   "body.unknown_field": {
     status: 400,
@@ -40,7 +43,7 @@ export const PROBLEM_CODES = {
   "body.too_large": {
     status: 413,
     meaning: "The body is longer than this route takes.",
-    fix: "Send less at once: upload images first (POST /v1/images) and name them by id, or split the manifest.",
+    fix: "Send it through POST /v1/uploads (GET /v1/limits tells the limits), or less at once: images first, named by id; rows as several manifests.",
   },
   "body.line_too_long": {
     status: 413,
@@ -106,12 +109,12 @@ export const PROBLEM_CODES = {
   "manifest.missing": {
     status: 400,
     meaning: "The request names no samples.",
-    fix: "Send rows, `manifest_id`, or `config.data.manifest`.",
+    fix: "Send rows, `upload`, `manifest_id`, or `config.data.manifest`.",
   },
   "manifest.twice": {
     status: 400,
     meaning: "The request names samples in two places.",
-    fix: "Send rows, or `manifest_id`, or `config.data`: one of them.",
+    fix: "Send rows, or `upload`, or `manifest_id`, or `config.data`: one of them.",
   },
   "manifest.not_found": {
     status: 400,

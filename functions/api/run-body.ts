@@ -12,8 +12,9 @@ import { linesOf } from "./ndjson.ts";
 import { type Problem, ProblemError } from "./problem.ts";
 import { PROBLEM_CODES, type ProblemCode } from "./problem-codes.ts";
 import { fieldErrors, invalid, invalidFields } from "./refusals.ts";
+import { type UploadDeps, uploadedStream } from "./uploads/uploads.ts";
 
-export type RunBodyDeps = Pick<ApiDeps, "blobs" | "images" | "checkWebhookUrl">;
+export type RunBodyDeps = Pick<ApiDeps, "images" | "checkWebhookUrl"> & UploadDeps;
 type FieldError = NonNullable<Problem["errors"]>[number];
 type ConfigBody = Extract<CreateRunBody, { config: unknown }>;
 type BadRows = Awaited<ReturnType<ApiDeps["images"]["manifest"]>>["bad"];
@@ -35,14 +36,25 @@ export async function readRunBody(context: Context<ApiEnv>, json: unknown, deps:
     if (context.req.header("content-type") === undefined) throw missingBody();
     const body = CreateRunBody.parse(json);
     if ("demo" in body) return { kind: "demo", demo: body.demo };
-    return checkedBody(body, { rows: body.manifest && inOrder(body.manifest), signal }, deps);
+    const rows = await namedRows(body, context.get("principal").id, deps);
+    return checkedBody(body, { rows, streamed: false, signal }, deps);
   }
   if (context.req.raw.body === null) throw missingBody();
   const lines = linesOf(context.req.raw.body);
   const first = await lines.next();
   const body = firstLine(first.done ? "" : first.value);
   if ("demo" in body) return { kind: "demo", demo: body.demo };
-  return checkedBody(body, { rows: lines, signal }, deps);
+  return checkedBody(body, { rows: lines, streamed: true, signal }, deps);
+}
+
+/** The rows of a JSON body: inline, or those of an upload. */
+async function namedRows(
+  { manifest, upload }: ConfigBody,
+  owner: string,
+  deps: RunBodyDeps,
+): Promise<AsyncIterable<unknown> | undefined> {
+  if (upload === undefined) return manifest && inOrder(manifest);
+  return linesOf(await uploadedStream({ id: upload, kind: "rows", owner }, deps));
 }
 
 async function* inOrder(rows: readonly unknown[]): AsyncGenerator<unknown> {
@@ -66,12 +78,13 @@ function firstLine(line: string): CreateRunBody {
   return parsed.data;
 }
 
-type Rows = { rows: AsyncIterable<unknown> | undefined; signal: AbortSignal };
+/** `streamed`: as lines after the body's first. */
+type Rows = { rows: AsyncIterable<unknown> | undefined; streamed: boolean; signal: AbortSignal };
 
 /** Everything that can be wrong is looked at before the rows are read, and told together. */
-async function checkedBody(body: ConfigBody, { rows, signal }: Rows, deps: RunBodyDeps): Promise<RunBody> {
+async function checkedBody(body: ConfigBody, { rows, streamed, signal }: Rows, deps: RunBodyDeps): Promise<RunBody> {
   const named = namedManifest(body);
-  const problems = [...sourceProblems(body, { named, rows }), ...pathProblems(body.config)];
+  const problems = [...sourceProblems(body, { named, streamed }), ...pathProblems(body.config)];
   const read = readConfigInput({ ...body.config, data: { manifest: named ?? PLACEHOLDER } });
   problems.push(...configProblems(read));
   problems.push(...(await manifestProblems(body, named, deps)));
@@ -95,19 +108,22 @@ function namedManifest({ manifest_id, config }: ConfigBody): string | undefined 
   return typeof data?.manifest === "string" ? data.manifest : undefined;
 }
 
-/** Samples come from one place: rows in the request, `manifest_id`, or the config's `data`. */
-function sourceProblems(body: ConfigBody, { named, rows }: { named: string | undefined; rows: unknown }): Found[] {
-  const twice = body.manifest_id !== undefined && body.config["data"] !== undefined;
-  if (twice || (named !== undefined && rows !== undefined)) {
-    const detail = "samples are named twice: send rows, or manifest_id, or config.data";
-    return [{ code: "manifest.twice", field: body.manifest_id === undefined ? "config.data" : "manifest_id", detail }];
-  }
-  if (named === undefined && rows === undefined && body.config["data"] === undefined) {
-    return [
-      { code: "manifest.missing", field: "manifest", detail: "no samples: send rows, manifest_id or config.data" },
-    ];
-  }
-  return [];
+/** Samples come from one place: rows in the request, an upload, `manifest_id`, or the config's `data`. */
+function sourceProblems(body: ConfigBody, { named, streamed }: { named: string | undefined; streamed: boolean }) {
+  const { manifest, upload, manifest_id } = body;
+  const sent = [streamed || undefined, manifest, upload].filter((rows) => rows !== undefined).length;
+  const twice = sent > 1 || (manifest_id !== undefined && body.config["data"] !== undefined);
+  if (twice || (named !== undefined && sent > 0)) return [namedTwice(body, sent)];
+  if (named !== undefined || sent > 0 || body.config["data"] !== undefined) return [];
+  const detail = "no samples: send rows, upload, manifest_id or config.data";
+  return [{ code: "manifest.missing" as const, field: "manifest", detail }];
+}
+
+function namedTwice({ manifest_id, upload }: ConfigBody, sent: number): Found {
+  const detail = "samples are named twice: send rows, or upload, or manifest_id, or config.data";
+  const sending = upload === undefined ? "manifest" : "upload";
+  const field = sent > 1 ? sending : manifest_id === undefined ? "config.data" : "manifest_id";
+  return { code: "manifest.twice", field, detail };
 }
 
 /** A client's config shall not name files of the server's machine. */

@@ -63,6 +63,9 @@ function stranger({ status, url }: Response, text: string): ServiceProblem {
     status,
     code: "answer.unknown",
     detail: `${url} answered ${status}, and not as this service does: ${text.slice(0, SHOWN)}`,
-    fix: "Check the address: it may be a proxy's or another server's.",
+    fix:
+      status === 413
+        ? "Send it through POST /v1/uploads: something before the service takes no body of this length."
+        : "Check the address: it may be a proxy's or another server's.",
   };
 }

@@ -14,6 +14,7 @@ import { modalGpuCalls } from "../adapters/modal/gpu-calls.ts";
 import { powertoolsTelemetry } from "../adapters/powertools/telemetry.ts";
 import { s3BlobStore } from "../adapters/s3/blob-store.ts";
 import { openS3Client } from "../adapters/s3/client.ts";
+import { presignedUploads } from "../adapters/s3/presign.ts";
 import { openStepFunctionsClient } from "../adapters/step-functions/client.ts";
 import { stepFunctionsOrchestrator } from "../adapters/step-functions/orchestrator.ts";
 import { MODAL_PLACEMENT, PATIENCE } from "../workers/gpu/deps.ts";
@@ -95,11 +96,15 @@ export function openAws(
       collect: (call) => clients.invoke(config.RLAIFV_COLLECT ?? "", { call }),
       ...overrides.gpu,
     },
+    uploads: presignedUploads({ client: clients.s3, bucket: config.RLAIFV_BUCKET, straightBytes: STRAIGHT_BYTES }),
     telemetry: overrides.telemetry ?? powertoolsTelemetry(service),
     web: overrides.web ?? {},
     ...(overrides.trainer === undefined ? {} : { trainer: overrides.trainer }),
   });
 }
+
+/** The function at the edge that signs requests (stacks/api.ts) sees 1 MB of a body; the rest is room for what goes around it. */
+const STRAIGHT_BYTES = 900_000;
 
 const SERVE_KEY = "RLAIFV_SERVE_KEY";
 

@@ -5,10 +5,13 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import { randomFrom } from "../../shared/random.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
+import { removeOlder } from "../adapters/files/remove-older.ts";
 import { openAdmission } from "../api/admission/admission.ts";
 import { createApi } from "../api/app.ts";
 import { openCatalog } from "../api/chat/catalog.ts";
 import type { ApiDeps } from "../api/deps.ts";
+import { ownDoor } from "../api/uploads/own-door.ts";
+import { UPLOAD_KEPT_MS } from "../api/uploads/uploads.ts";
 import { bundleConsole } from "../console/bundle.ts";
 import { consoleRoutes } from "../console/routes.ts";
 import type { PlanDeps } from "../evals/service-plan.ts";
@@ -133,6 +136,7 @@ async function apiDeps(
     ...(evals === undefined ? {} : { evals }),
     models,
     images: serviceImages({ blobs, clock, web: options.web }),
+    uploads: ownDoor(),
     report: (run) => currentReport(run, local),
     reportHtml: (run) => currentReportPage(run, local),
     dataset: openDatasets(local),
@@ -171,12 +175,17 @@ async function sendWebhooks(local: Local, { web, onFault }: ServiceOptions, sign
 
 const SWEEP_EVERY_MS = 3_600_000; // our choice: answers to POSTs are kept a day
 
-/** Forgets answers whose day is over, and closes reservations whose holders are dead. */
-async function sweepHourly({ store, clock }: Local, { onFault }: ServiceOptions, signal: AbortSignal): Promise<void> {
+/** Forgets answers and uploads whose day is over, and closes reservations whose holders are dead. */
+async function sweepHourly(
+  { store, clock, dataDir }: Local,
+  { onFault }: ServiceOptions,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     try {
       await store.service.idempotency.sweep(clock.now());
       await store.ledger.expire(clock.now());
+      await removeOlder(join(dataDir, "uploads"), clock.now() - UPLOAD_KEPT_MS);
     } catch (error) {
       onFault(error, "sweep");
     }

@@ -113,3 +113,22 @@ export const ManifestRow = z.strictObject({
   createdAt: z.int(),
 });
 export type ManifestRow = z.infer<typeof ManifestRow>;
+
+export const UploadKind = z.enum(["image", "rows"]);
+export type UploadKind = z.infer<typeof UploadKind>;
+
+/** Bytes that a client has announced: they come to `uploads/<id>`, and a request names them by the id. */
+export const UploadRow = z.strictObject({
+  uploadId: z.string().regex(/^upl_[0-9a-f]{32}$/),
+  /** The principal who may use them. */
+  owner: z.string(),
+  kind: UploadKind,
+  bytes: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  createdAt: z.int(),
+  /** Of the URL. */
+  expiresAt: z.int(),
+  /** Where the URL is the service's own: SHA-256 of the token in it, hex. */
+  tokenHash: z.string().optional(),
+});
+export type UploadRow = z.infer<typeof UploadRow>;

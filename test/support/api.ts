@@ -11,6 +11,7 @@ import type { ApiDeps } from "../../functions/api/deps.ts";
 import { newKey, secureBytes } from "../../functions/api/keys/new-key.ts";
 import { anonymousPrincipal, principalOf, refusalProblem } from "../../functions/api/keys/principal.ts";
 import { ProblemError } from "../../functions/api/problem.ts";
+import { ownDoor } from "../../functions/api/uploads/own-door.ts";
 import { connect } from "../../functions/client/client.ts";
 import { checkWebhookUrl } from "../../functions/intake/safe-fetch.ts";
 import { serviceImages } from "../../functions/intake/service-images.ts";
@@ -113,6 +114,7 @@ function partsOf({ store, service, blobs }: Stores, clock: VirtualClock): ApiDep
       },
     },
     images: serviceImages({ blobs, clock, web: false }),
+    uploads: ownDoor(),
     report: (run) => buildReport(run, { store, blobs, bench }),
     reportHtml: async (run) => reportHtml(await buildReport(run, { store, blobs, bench }), { heldOut: [], pairs: [] }),
     async dataset({ runId }, round, format) {

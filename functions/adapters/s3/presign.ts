@@ -1,6 +1,7 @@
 /** Permission to write one object, for somebody who holds no credentials. */
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import type { Uploads } from "../../../shared/ports/uploads.ts";
 import { checkKey } from "../blob-keys.ts";
 import type { Bucket } from "./faults.ts";
 
@@ -56,4 +57,16 @@ export async function presignUpload(
     unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
   });
   return { url, headers };
+}
+
+/** Bodies up to `straightBytes` come to the service itself, larger ones straight to the bucket. */
+export function presignedUploads({ straightBytes, ...place }: Bucket & { straightBytes: number }): Uploads {
+  return {
+    straightBytes,
+    async origin() {
+      const anything = { key: "uploads/none", bytes: 0, sha256: "0".repeat(64), seconds: 1 };
+      return new URL((await presignUpload(place, anything)).url).origin;
+    },
+    permit: (target) => presignUpload(place, target),
+  };
 }

@@ -21,6 +21,7 @@ export const PROBLEMS = {
   402: problem("The budget or the key's day has no room for this."),
   405: problem("The path does not take this method; `Allow` names those it takes."),
   409: problem("In this state it cannot be done, or the same Idempotency-Key is in progress."),
+  412: problem("What was to be written once is there already."),
   413: problem("The body is too large."),
   415: problem("The route does not take a body of this content type."),
   422: problem("The same Idempotency-Key came with another body, or the content cannot be used."),

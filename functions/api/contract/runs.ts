@@ -108,6 +108,8 @@ export const CreateRunBody = z
       /** Inline; for more than a few thousand rows send NDJSON or upload the manifest first. */
       manifest: z.array(ManifestRowInput).min(1).optional(),
       manifest_id: z.string().optional(),
+      /** An upload of kind `rows`, in place of `manifest`. */
+      upload: z.string().optional(),
       /** Refuse the run when any row is bad. */
       strict: z.boolean().default(false),
       /** Called for this run's events; more in `POST /v1/webhooks`. */

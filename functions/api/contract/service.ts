@@ -5,6 +5,7 @@ import { DeliveryState, WebhookEvent } from "../../../shared/schemas/service.ts"
 import { requires } from "../access.ts";
 import { IdempotencyHeader, json, PageQuery, PROBLEMS, pageOf, Time, Usd } from "./common.ts";
 import { ClaimView } from "./samples.ts";
+import { NamedUpload } from "./uploads.ts";
 
 export const ImageView = z
   .object({
@@ -32,9 +33,10 @@ export const uploadImage = createRoute({
       content: {
         "image/*": { schema: z.string().openapi({ format: "binary" }) },
         "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) },
-        "application/json": { schema: z.strictObject({ url: z.string().min(1) }) },
+        "application/json": { schema: z.union([NamedUpload, z.strictObject({ url: z.string().min(1) })]) },
       },
-      description: "The bytes themselves, whatever image type the header says; or JSON with a data or https URL.",
+      description:
+        "The bytes themselves, whatever image type the header says; or JSON with a data or https URL, or with an upload.",
       required: false, // it is needed, but what is no JSON shall not be checked as JSON
     },
   },
@@ -70,12 +72,15 @@ export const uploadManifest = createRoute({
   method: "post",
   path: "/v1/manifests",
   tags: ["runs"],
-  summary: "Upload a manifest: NDJSON, one row a line, up to 100 MB, streamed",
+  summary: "Upload a manifest: NDJSON, one row a line, up to 100 MB, streamed; or what an upload holds",
   middleware: [requires("runs:write")] as const,
   request: {
     headers: IdempotencyHeader,
     query: z.object({ question: z.string().optional().openapi({ description: "of rows that have none" }) }),
-    body: { content: { "application/x-ndjson": { schema: z.string() } }, required: true },
+    body: {
+      content: { "application/x-ndjson": { schema: z.string() }, "application/json": { schema: NamedUpload } },
+      required: false, // it is needed, but what is no JSON shall not be checked as JSON
+    },
   },
   responses: { 201: json(ManifestView, "Checked and kept"), ...PROBLEMS },
 });

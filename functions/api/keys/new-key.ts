@@ -34,7 +34,7 @@ function base36(length: number, random: RandomBytes): string {
   return digits.slice(0, length);
 }
 
-function base64url(bytes: Uint8Array): string {
+export function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
     .replaceAll("+", "-")
     .replaceAll("/", "_")

@@ -27,7 +27,8 @@ export function placeholders(path: string): string {
 function bodyOf({ operation, path }: Route, schemas: Schemas): string[] {
   const content = operation.requestBody?.content;
   if (content === undefined) return [];
-  const json = content["application/json"];
+  const json = path === "/v1/manifests" ? undefined : content["application/json"];
+  if (path === "/v1/uploads/{id}") return ["-T photo.jpg"];
   if (path === "/v1/images") return ['-H "Content-Type: image/jpeg"', "--data-binary @photo.jpg"];
   if (json === undefined) return ['-H "Content-Type: application/x-ndjson"', "-T rows.jsonl"];
   return [

@@ -1,5 +1,5 @@
 /** Commands that ask a model of the service: score, chat. */
-import { readFile } from "node:fs/promises";
+import { openAsBlob } from "node:fs";
 import { Command } from "commander";
 import OpenAI from "openai";
 import type { ClaimView } from "../../api/contract/samples.ts";
@@ -21,7 +21,7 @@ export function scoreCommand(remote: Remote): Command {
     .option("--model <id>", "whose divider, questioner and labelers judge (default: the service's own)");
   return withCommonOptions(command).action(async ({ json, image, ...asked }: ScoreOptions) => {
     const output = openOutput(json === undefined ? {} : { json });
-    const body = { ...asked, image: await dataUrl(image) };
+    const body = { ...asked, image: await imageAt(image, remote) };
     const scored = await jsonOf(remote.client.api.v1.score.$post({ json: body, header: {} }));
     for (const warning of scored.warnings) output.note(`warning: ${warning}`);
     const ending =
@@ -36,12 +36,12 @@ function claimText({ text, verdict, p_yes }: ClaimView): string {
   return claimLine({ text, verdict: verdict ?? "abstained", pYes: [p_yes] });
 }
 
-/** The service looks at the bytes itself, whatever type is told here. */
-async function dataUrl(path: string): Promise<string> {
-  const bytes = await readFile(path).catch(() => {
+/** The service looks at the bytes itself, whatever type is told. */
+async function imageAt(path: string, { client }: Remote): Promise<string> {
+  const bytes = await openAsBlob(path).catch(() => {
     throw new UserError(`cannot read ${path}`, { fix: "give the path of a JPEG, PNG or WebP file" });
   });
-  return `data:image/png;base64,${bytes.toString("base64")}`;
+  return client.imageReference(bytes);
 }
 
 type ChatOptions = { image: string; bestOf: number; seed: number; model: string; maxTokens?: number; json?: boolean };
@@ -56,15 +56,15 @@ export function chatCommand(remote: Remote): Command {
     .option("--max-tokens <n>", "the answer's length at most", wholeNumber(1))
     .option("--seed <n>", "of the sampling", wholeNumber(0), 1);
   return withCommonOptions(command).action(async (question: string, options: ChatOptions) => {
-    const body = await chatBody(question, options);
+    const body = await chatBody(question, options, remote);
     if (options.bestOf > 1) await askBest(body, remote, options);
     else await askPlainly(body, remote, options);
   });
 }
 
-async function chatBody(question: string, { image, model, seed, maxTokens }: ChatOptions) {
+async function chatBody(question: string, { image, model, seed, maxTokens }: ChatOptions, remote: Remote) {
   const content = [
-    { type: "image_url" as const, image_url: { url: await dataUrl(image) } },
+    { type: "image_url" as const, image_url: { url: await imageAt(image, remote) } },
     { type: "text" as const, text: question },
   ];
   const messages = [{ role: "user" as const, content }];

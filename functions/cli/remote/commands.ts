@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { chatCommand, scoreCommand } from "./ask-commands.ts";
 import { evalCommand } from "./eval-command.ts";
+import { keysCommand } from "./keys-command.ts";
 import { exportCommand, modelsCommand, statusCommand, usageCommand } from "./look-commands.ts";
 import {
   cancelCommand,
@@ -27,4 +28,5 @@ export const REMOTE_COMMANDS: readonly ((remote: Remote) => Command)[] = [
   chatCommand,
   modelsCommand,
   usageCommand,
+  keysCommand,
 ];

@@ -133,11 +133,11 @@ export async function models(signal?: AbortSignal): Promise<{ data: { id: string
 }
 
 /** NDJSON as it is; the file is sent without being read into the page. */
-export async function uploadManifest(file: Blob, question: string): Promise<Manifest> {
-  const address = question === "" ? "/v1/manifests" : addressOf("/v1/manifests", { question });
-  const headers = { "content-type": "application/x-ndjson", ...once() };
-  return (await call(address, { method: "POST", headers, body: file })).json();
-}
+export const uploadManifest = (file: Blob, question: string): Promise<Manifest> =>
+  client.uploadManifest(file, { idempotencyKey: crypto.randomUUID(), ...(question === "" ? {} : { question }) });
+
+/** How a question about a picture names it. */
+export const imageReference = (file: Blob): Promise<string> => client.imageReference(file);
 
 export const imageAddress = (sha256: string, size: "full" | "thumbnail" = "full"): string =>
   addressOf(`/v1/images/${sha256}`, { size });

@@ -21,7 +21,7 @@ export type CloudApiOptions = {
 };
 
 export function cloudApi(cloud: Cloud, { operatorKey, served }: CloudApiOptions) {
-  const { store, blobs, clock, models, web, telemetry } = cloud;
+  const { store, blobs, clock, models, web, telemetry, uploads } = cloud;
   const admission = openAdmission({ ledger: store.ledger, clock });
   const deps: ApiDeps = {
     store,
@@ -33,6 +33,7 @@ export function cloudApi(cloud: Cloud, { operatorKey, served }: CloudApiOptions)
     runs: cloudRunControl(cloud, admission),
     models: openCatalog({ store, blobs, clock, base: served, bind: models.bind }),
     images: serviceImages({ blobs, clock, web }),
+    uploads,
     report: (run) => currentReport(run, cloud),
     reportHtml: (run) => currentReportPage(run, cloud),
     dataset: openDatasets(cloud),

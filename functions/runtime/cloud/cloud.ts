@@ -1,6 +1,7 @@
 /** Everything a function in the cloud works with. Which adapters these are is chosen in functions/runtime/aws.ts. */
 import type { Orchestrator } from "../../../shared/ports/orchestrator.ts";
 import type { Trainer } from "../../../shared/ports/trainer.ts";
+import type { Uploads } from "../../../shared/ports/uploads.ts";
 import type { WebRules } from "../../intake/safe-fetch.ts";
 import type { GpuDeps } from "../../workers/gpu/deps.ts";
 import { openEventSinks } from "../event-sink.ts";
@@ -10,6 +11,7 @@ import type { Telemetry } from "./telemetry.ts";
 export type CloudParts = World & {
   orchestrator: Orchestrator;
   gpu: GpuDeps;
+  uploads: Uploads;
   telemetry: Telemetry;
   /** What may be called for images and webhooks; `{}`: the public internet by https. */
   web: WebRules;

@@ -14,7 +14,9 @@ async function open(): Promise<Hono> {
   const { cloud, config, secret } = start("api");
   const app = new Hono();
   // stacks/api.ts copies the built console beside the bundle
-  app.route("/", consoleRoutes(await readConsole(fileURLToPath(new URL("./console", import.meta.url)))));
+  const assets = await readConsole(fileURLToPath(new URL("./console", import.meta.url)));
+  const bucket = await cloud.uploads.origin();
+  app.route("/", consoleRoutes(assets, bucket === undefined ? [] : [bucket]));
   const served = servedBase(config.RLAIFV_SERVE_MODEL);
   app.route("/", cloudApi(cloud, { operatorKey: secret("OperatorKey"), served }));
   return app;

@@ -1,9 +1,9 @@
 /** A picture to ask about: a file of the user's, or one that the service keeps. */
-import { call, imageAddress } from "../service.ts";
+import { call, imageAddress, imageReference } from "../service.ts";
 
 export type PickedImage = {
   name: string;
-  /** What the model is sent: a data URL. */
+  /** What the model is sent: a data URL, or the id of a large picture that was uploaded. */
   url: string;
   /** What the page shows. */
   shown: string;
@@ -20,9 +20,9 @@ const MOST_BYTES = 20 * 1024 * 1024;
 export async function pickedFile(file: Blob, name: string): Promise<PickedImage> {
   if (!TYPES.includes(file.type)) throw new Error(`${name} is no JPEG, PNG or WebP.`);
   if (file.size > MOST_BYTES) throw new Error(`${name} is larger than 20 MiB.`);
-  const url = await dataUrl(file);
-  const { width, height } = await decoded(url, name);
-  return { name, url, shown: url, small: Math.max(width, height) < SMALL };
+  const shown = await dataUrl(file);
+  const { width, height } = await decoded(shown, name);
+  return { name, url: await imageReference(file), shown, small: Math.max(width, height) < SMALL };
 }
 
 export async function keptImage(sha256: string): Promise<PickedImage> {
