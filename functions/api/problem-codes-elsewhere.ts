@@ -74,6 +74,11 @@ export const RUN_CODES = {
     meaning: "The config's models compute on GPUs that an estimate does not make.",
     fix: 'Run "rlaifv run CONFIG --dry-run", which reckons by the price of GPUs, or a run of 10 samples.',
   },
+  "train.not_here": {
+    status: 422,
+    meaning: "The config names a trainer that this service does not have.",
+    fix: 'Use trainer "modal" on a deployment, "embedded" on one machine, or leave "train" out.',
+  },
   "demo.not_here": {
     status: 422,
     meaning: "The embedded demo computes on the machine of its service, and this service has none.",

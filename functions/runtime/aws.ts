@@ -11,6 +11,7 @@ import { systemClock } from "../adapters/clock.ts";
 import { dynamoStore } from "../adapters/dynamo/store.ts";
 import { openModalClient } from "../adapters/modal/client.ts";
 import { modalGpuCalls } from "../adapters/modal/gpu-calls.ts";
+import { EngineFailure } from "../adapters/openai/failure.ts";
 import { powertoolsTelemetry } from "../adapters/powertools/telemetry.ts";
 import { s3BlobStore } from "../adapters/s3/blob-store.ts";
 import { openS3Client } from "../adapters/s3/client.ts";
@@ -49,7 +50,7 @@ export function awsClients(config: AwsConfig, secrets: Secrets): AwsClients {
   };
 }
 
-type Overrides = Partial<Pick<Cloud, "telemetry" | "trainer" | "web" | "clock">> & {
+type Overrides = Partial<Pick<Cloud, "telemetry" | "web" | "clock">> & {
   gpu?: Partial<Cloud["gpu"]>;
   /** The embedded engine, where a deployment has one. */
   embedded?: () => Engine;
@@ -99,7 +100,6 @@ export function openAws(
     uploads: presignedUploads({ client: clients.s3, bucket: config.RLAIFV_BUCKET, straightBytes: STRAIGHT_BYTES }),
     telemetry: overrides.telemetry ?? powertoolsTelemetry(service),
     web: overrides.web ?? {},
-    ...(overrides.trainer === undefined ? {} : { trainer: overrides.trainer }),
   });
 }
 
@@ -119,9 +119,12 @@ function servedRef(model: ModelRef, { RLAIFV_SERVE_URL: url }: AwsConfig): Model
 }
 
 function noEmbedded(): never {
-  throw new Error(
-    'the engine "embedded" computes on the machine of its service, and this one has none: use engine "modal" or "openai"',
-  );
+  throw new EngineFailure({
+    code: "embedded_not_here",
+    message:
+      'the engine "embedded" computes on the machine of its service, and this one has none: use engine "modal" or "openai"',
+    retryable: false,
+  });
 }
 
 /** Functions that begin no calls have no token for Modal: nothing is opened until something is asked. */

@@ -169,33 +169,38 @@ export const EvaluateConfig = z
   });
 export type EvaluateConfig = z.infer<typeof EvaluateConfig>;
 
-export const RunConfig = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40")
-    .default("run"),
-  seed: z.int().min(0).default(1),
-  rounds: z.int().min(1).max(50).default(1), // the paper runs 4; 50 fit into one execution (test/loop.test.ts)
-  data: DataRef,
-  /** `split`: each round has samples of its own, as in RLAIF-V; `all`: every round uses all. */
-  roundData: z.enum(["split", "all"]).default("split"),
-  policy: ModelRef,
-  divider: ModelRef,
-  questioner: ModelRef,
-  labelers: z.array(ModelRef).min(1),
-  generate: GenerateConfig.prefault({}),
-  divide: DivideConfig.prefault({}),
-  score: ScoreConfig.prefault({}),
-  pair: PairConfig.prefault({}),
-  /** Left out: the run ends with the dataset of round 1. */
-  train: TrainConfig.optional(),
-  evaluate: EvaluateConfig.optional(),
-  budgetUsd: z.number().positive().default(10), // our choice: small enough to be a surprise to nobody
-  shardSamples: z.int().min(1).max(1000).default(40), // our choice for one machine; the cloud plans 1,000
-  maxConcurrentShards: z.int().min(1).max(1000).default(4),
-  /** A stage fails when more than this share of its shards failed. */
-  toleratedFailurePercent: z.number().min(0).max(100).default(5),
-});
+export const RunConfig = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, at most 40")
+      .default("run"),
+    seed: z.int().min(0).default(1),
+    rounds: z.int().min(1).max(50).default(1), // the paper runs 4; 50 fit into one execution (test/loop.test.ts)
+    data: DataRef,
+    /** `split`: each round has samples of its own, as in RLAIF-V; `all`: every round uses all. */
+    roundData: z.enum(["split", "all"]).default("split"),
+    policy: ModelRef,
+    divider: ModelRef,
+    questioner: ModelRef,
+    labelers: z.array(ModelRef).min(1),
+    generate: GenerateConfig.prefault({}),
+    divide: DivideConfig.prefault({}),
+    score: ScoreConfig.prefault({}),
+    pair: PairConfig.prefault({}),
+    /** Left out: the run ends with the dataset of round 1. */
+    train: TrainConfig.optional(),
+    evaluate: EvaluateConfig.optional(),
+    budgetUsd: z.number().positive().default(10), // our choice: small enough to be a surprise to nobody
+    shardSamples: z.int().min(1).max(1000).default(40), // our choice for one machine; the cloud plans 1,000
+    maxConcurrentShards: z.int().min(1).max(1000).default(4),
+    /** A stage fails when more than this share of its shards failed. */
+    toleratedFailurePercent: z.number().min(0).max(100).default(5),
+  })
+  .refine(({ policy, train }) => train?.trainer !== "modal" || policy.engine === "modal", {
+    path: ["train", "trainer"],
+    error: 'the trainer "modal" trains a policy with engine "modal"; choose that engine, or leave "train" out',
+  });
 export type RunConfig = z.infer<typeof RunConfig>;
 /** What a user writes: defaults left out. */
 export type RunConfigInput = z.input<typeof RunConfig>;

@@ -1,6 +1,5 @@
 /** Everything a function in the cloud works with. Which adapters these are is chosen in functions/runtime/aws.ts. */
 import type { Orchestrator } from "../../../shared/ports/orchestrator.ts";
-import type { Trainer } from "../../../shared/ports/trainer.ts";
 import type { Uploads } from "../../../shared/ports/uploads.ts";
 import type { WebRules } from "../../intake/safe-fetch.ts";
 import type { GpuDeps } from "../../workers/gpu/deps.ts";
@@ -15,8 +14,6 @@ export type CloudParts = World & {
   telemetry: Telemetry;
   /** What may be called for images and webhooks; `{}`: the public internet by https. */
   web: WebRules;
-  /** Only where a run may train in the workers themselves. */
-  trainer?: Trainer;
 };
 
 export type Cloud = CloudParts & { sinks: ReturnType<typeof openEventSinks> };

@@ -1,6 +1,7 @@
 /** Run control over the loop in the cloud, for the API. */
+import type { RunConfig } from "../../../shared/schemas/config.ts";
 import type { Admission } from "../../api/admission/admission.ts";
-import type { RunControl } from "../../api/deps.ts";
+import type { Refused, RunControl } from "../../api/deps.ts";
 import { ProblemError } from "../../api/problem.ts";
 import { webhookNotifier } from "../../webhooks/notifier.ts";
 import { runControl } from "../run-control.ts";
@@ -51,7 +52,23 @@ export function cloudRunControl(cloud: Cloud, admission: Admission): RunControl 
       };
     },
   });
-  return control;
+  return {
+    ...control,
+    create: async (config, owner) => refuseTraining(config, cloud) ?? (await control.create(config, owner)),
+  };
+}
+
+/** Before anything is paid: a trainer that is not here would be missed after the first round's answers. */
+function refuseTraining({ train }: RunConfig, { gpu }: Cloud): Refused | undefined {
+  if (train === undefined || gpu.placement.ofTraining(train) !== undefined) return undefined;
+  return {
+    outcome: "refused",
+    code: "train.not_here",
+    field: "config.train.trainer",
+    value: train.trainer,
+    detail: `This service has no trainer "${train.trainer}".`,
+    fix: 'Use trainer "modal", or leave "train" out: the run then ends with the dataset.',
+  };
 }
 
 const noDemo = (): ProblemError =>

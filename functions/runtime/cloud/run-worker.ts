@@ -74,13 +74,13 @@ export function workerDeps(
   cloud: Cloud,
   { runId, signal }: { runId: string | undefined; signal: AbortSignal },
 ): WorkerDepsOnGpu {
-  const { store, blobs, clock, models, gpu, trainer, telemetry } = cloud;
+  const { store, blobs, clock, models, gpu, telemetry } = cloud;
   return {
     store,
     blobs,
     clock,
     bind: (model, checkpoint) => models.bind(model, checkpoint),
-    trainer,
+    trainer: undefined, // GPU functions train
     bench: runBench,
     gpu,
     complete: (token, report) => cloud.orchestrator.complete(token, report),
