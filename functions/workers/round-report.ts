@@ -10,6 +10,7 @@ import { RoundGate, type RoundReport, type StageReport, type TrainingReport } fr
 import { Pairing, RoundSelection, Training } from "../../shared/schemas/rounds.ts";
 import type { PassId, ShardRow } from "../../shared/schemas/rows.ts";
 import { addLosses } from "../../shared/states/losses.ts";
+import { passStates } from "../../shared/states/pass-states.ts";
 import { eachScored, readJson, scoredKeys } from "./files.ts";
 import type { ReportDeps } from "./report.ts";
 
@@ -34,7 +35,10 @@ export async function roundReport({ runId, round }: Round, deps: ReportDeps): Pr
       rejected_words: pairing.meanRejectedWords,
       dropped: pairing.dropped,
     },
-    funnel: await deps.store.samples.count(runId, trainPass),
+    funnel: passStates(
+      await deps.store.samples.count(runId, trainPass),
+      shards.filter(({ passId }) => passId === trainPass),
+    ),
     ...(await countAnswers(runId, trainPass, deps)),
     losses: addLosses(...shards.filter(({ passId }) => passId === trainPass).map(({ losses }) => losses)),
     training: training === undefined ? null : trainingReport(training),
