@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { memoryBlobStore } from "../functions/adapters/memory/blob-store.ts";
 import { memoryStateStore } from "../functions/adapters/memory/state-store.ts";
 import { writeJson } from "../functions/workers/files.ts";
-import { pairRound } from "../functions/workers/pair.ts";
+import { pairRound } from "../functions/workers/pair-round.ts";
 import { plan } from "../functions/workers/plan.ts";
 import { sampleIdOf } from "../shared/ids.ts";
 import { encodeLines } from "../shared/jsonl.ts";
@@ -35,7 +35,7 @@ export type Replayed = {
   shardBytes: number;
 };
 
-const config = RunConfig.parse({
+export const config = RunConfig.parse({
   data: { path: "x" },
   policy: { engine: "modal", model: "p" },
   divider: { engine: "modal", model: "d" },

@@ -20,15 +20,43 @@ export function encodeLines(key: string, records: readonly unknown[]): { bytes: 
 
 /** Parses the lines of a stored JSONL file one by one; an unknown key is an exception. */
 export async function* readLines(blobs: Pick<BlobStore, "stream">, key: string): AsyncGenerator<unknown> {
-  const decoder = new TextDecoder();
-  let rest = "";
+  for await (const { record } of readPointed(blobs, key)) yield record;
+}
+
+/** The same with where each line lies (without the line end). */
+export async function* readPointed(
+  blobs: Pick<BlobStore, "stream">,
+  key: string,
+): AsyncGenerator<{ record: unknown; pointer: Pointer }> {
+  let rest: Uint8Array = new Uint8Array();
+  let offset = 0; // of `rest` in the file
   for await (const piece of blobs.stream(key)) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") yield JSON.parse(line);
+    const bytes = joined(rest, piece);
+    let start = 0;
+    for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, start)) {
+      yield* pointed(bytes.subarray(start, end), { key, offset: offset + start });
+      start = end + 1;
+    }
+    rest = bytes.slice(start); // a copy: a view would keep the whole piece alive
+    offset += start;
   }
-  rest += decoder.decode();
-  if (rest.trim() !== "") yield JSON.parse(rest);
+  yield* pointed(rest, { key, offset });
+}
+
+const LINE_END = 0x0a;
+const decoder = new TextDecoder();
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}
+
+function* pointed(line: Uint8Array, at: Omit<Pointer, "length">) {
+  const text = decoder.decode(line);
+  if (text.trim() !== "") yield { record: JSON.parse(text) as unknown, pointer: { ...at, length: line.length } };
 }
 
 /** The record a pointer names. */

@@ -1,9 +1,11 @@
 /** One stage of one pass: a distributed map over shards, each asking its models in waves. */
+import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import type { StageName } from "../../shared/schemas/rows.ts";
 import { gaussian, howMany } from "./chance.ts";
 import { STAGE_FIGURES, UNITS } from "./figures.ts";
 import type { Pool } from "./modal.ts";
 import type { Parts } from "./parts.ts";
+import { rowsByShard } from "./workers.ts";
 
 const MAX_WAVES = 4; // shared/run-stage.ts
 
@@ -78,7 +80,16 @@ function oneShard(parts: Parts, work: StageWork, shard: Shard): void {
     else queue.after(seconds, shard.ended);
   }
 
-  wave(1, shard.samples);
+  const creating = stage === STAGE_ORDER[0] && rowsByShard(work.samples) ? createRows(parts, shard.samples) : 0;
+  queue.after(creating, () => wave(1, shard.samples));
+}
+
+/** Seconds until the rows of a large pass's shard are there, written by its first stage. */
+function createRows({ world, meters }: Parts, samples: number): number {
+  const writing = meters.writes(samples * UNITS.sampleCreated.value);
+  const seconds = Math.max(writing, (samples * world.dynamoCall) / world.rowsAtOnce);
+  meters.add("lambdaGigabyteSeconds", seconds * world.dispatchGigabytes);
+  return seconds;
 }
 
 /** Seconds of `dispatch`: reads the shard, writes the batch and the call's row, reserves money. */

@@ -6,6 +6,7 @@ import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import { RunPlan } from "../../shared/schemas/plan.ts";
 import type { PassId, RunRow, ShardRow, StageName } from "../../shared/schemas/rows.ts";
 import { addLosses } from "../../shared/states/losses.ts";
+import { passStates } from "../../shared/states/pass-states.ts";
 import { readConfig, readJson } from "../workers/files.ts";
 import type { PassView, RunDetail, RunView, StageView } from "./contract/runs.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -94,7 +95,7 @@ export async function runDetail(run: RunRow, deps: ViewDeps): Promise<RunDetail>
     planOf(run, deps),
     deps.store.shards.list({ runId }),
   ]);
-  const passIds = [...new Set(shards.map(({ passId }) => passId))];
+  const passes = Map.groupBy(shards, ({ passId }) => passId);
   return {
     ...(await runView(run, { served, plan }, deps)),
     config,
@@ -103,7 +104,7 @@ export async function runDetail(run: RunRow, deps: ViewDeps): Promise<RunDetail>
     bad_rows: plan?.badRows ?? { count: 0, first: [] },
     estimate_usd: usd(plan?.estimate.usdMicros ?? 0),
     stages: stageViews(shards),
-    passes: await Promise.all(passIds.map((passId) => passView(runId, passId, deps))),
+    passes: await Promise.all([...passes.values()].map((own) => passView(own, deps))),
     last_event: await lastEvent(runId, deps),
   };
 }
@@ -146,8 +147,10 @@ function stageView({ passId, stage }: { passId: PassId; stage: StageName }, shar
   };
 }
 
-async function passView(runId: string, passId: PassId, { store }: Pick<ViewDeps, "store">): Promise<PassView> {
-  const states = await store.samples.count(runId, passId);
+/** @param shards of one pass */
+async function passView(shards: readonly ShardRow[], { store }: Pick<ViewDeps, "store">): Promise<PassView> {
+  const { runId, passId } = shards[0]!;
+  const states = passStates(await store.samples.count(runId, passId), shards);
   return { pass_id: passId, states, parked: states.parked === 0 ? {} : await parkedByReason(runId, passId, store) };
 }
 

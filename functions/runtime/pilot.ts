@@ -14,7 +14,7 @@ import type { Refused } from "../api/deps.ts";
 import { bindModels } from "../workers/bind.ts";
 import { readJson, writeJson } from "../workers/files.ts";
 import { EMBEDDED_SECONDS_BOUND } from "../workers/money.ts";
-import { pairRound } from "../workers/pair.ts";
+import { pairRound } from "../workers/pair-round.ts";
 import { samplesOfPass } from "../workers/plan.ts";
 import { type Payer, PilotLimited, pilotMeter } from "./pilot-money.ts";
 import { walkSamples } from "./pilot-walk.ts";

@@ -4,6 +4,7 @@ import type { ImageSize } from "../../shared/budget/bound.ts";
 import { addUsage, NO_USAGE } from "../../shared/budget/cost.ts";
 import { readLines } from "../../shared/jsonl.ts";
 import { configForPass, parsePassId } from "../../shared/passes.ts";
+import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import { inputKey, runShard, type ShardJob, type ShardResult } from "../../shared/run-shard.ts";
 import { DispatchInput, RUN_PAUSED, WORKER_RETRYABLE } from "../../shared/schemas/loop.ts";
 import type { ShardRow } from "../../shared/schemas/rows.ts";
@@ -14,6 +15,7 @@ import { type Progress, reportWhenDone, type WorkerDeps, WorkerError } from "./d
 import { policyOfPass, readConfig } from "./files.ts";
 import { type ShardBatches, shardBatches } from "./gpu/shard-batches.ts";
 import { type Spent, shardMeter } from "./meter.ts";
+import { createMissingRows } from "./sample-rows.ts";
 
 const HasImage = z.object({ image: Submitted.shape.image });
 
@@ -35,6 +37,7 @@ export async function workShard(task: DispatchInput, deps: WorkerDeps): Promise<
   const row = await deps.store.shards.get(job);
   if (row === undefined) throw new Error(`shard ${job.shardId} of ${job.passId} was never planned`);
   if (row.state === "done") return progressOf(row);
+  if (job.stage === STAGE_ORDER[0]) await createMissingRows(row, deps);
   const config = configForPass(await readConfig(deps.blobs, job.runId), job.passId);
   const checkpoint = await policyOfPass(deps.blobs, job.runId, job.passId);
   const { round } = parsePassId(job.passId);

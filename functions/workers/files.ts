@@ -69,19 +69,38 @@ export async function policyOfPass(
   return checkpoint;
 }
 
-/** Every scored sample of a pass, in shard order; none until nothing of the pass is left to do. Failed shards are left out. */
+/** The files with a pass's scored samples, in shard order; none until nothing of the pass is left to do. Failed shards are left out. */
+export async function scoredKeys(
+  { store }: Pick<WorkerDeps, "store">,
+  runId: string,
+  passId: PassId,
+): Promise<string[]> {
+  const shards = await store.shards.list({ runId, passId, stage: "score" });
+  if (shards.some(({ state }) => state === "planned" || state === "running")) return [];
+  return shards
+    .filter(({ state }) => state === "done")
+    .map(({ shardId }) => shardKey({ runId, passId, shardId }, "score"));
+}
+
+/** Every sample of these files, one at a time. */
+export async function* eachScored(
+  { blobs }: Pick<WorkerDeps, "blobs">,
+  keys: readonly string[],
+): AsyncGenerator<Scored> {
+  for (const key of keys) for await (const record of readLines(blobs, key)) yield Scored.parse(record);
+}
+
+/** All of a pass's scored samples at once, about 60 kB each: for a split that is evaluated, not for a round (docs/scale.md). */
 export async function readScored(
   deps: Pick<WorkerDeps, "store" | "blobs">,
   runId: string,
   passId: PassId,
 ): Promise<Scored[]> {
+  return allScored(deps, await scoredKeys(deps, runId, passId));
+}
+
+export async function allScored(deps: Pick<WorkerDeps, "blobs">, keys: readonly string[]): Promise<Scored[]> {
   const samples: Scored[] = [];
-  const shards = await deps.store.shards.list({ runId, passId, stage: "score" });
-  if (shards.some(({ state }) => state === "planned" || state === "running")) return [];
-  for (const { shardId } of shards.filter(({ state }) => state === "done")) {
-    for await (const record of readLines(deps.blobs, shardKey({ runId, passId, shardId }, "score"))) {
-      samples.push(Scored.parse(record));
-    }
-  }
+  for await (const sample of eachScored(deps, keys)) samples.push(sample);
   return samples;
 }

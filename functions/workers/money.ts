@@ -5,7 +5,7 @@ import { RUN_PAUSED } from "../../shared/schemas/loop.ts";
 import type { PassId, ShardRow } from "../../shared/schemas/rows.ts";
 import type { Scored } from "../../shared/schemas/sample.ts";
 import { type WorkerDeps, WorkerError } from "./deps.ts";
-import { readScored } from "./files.ts";
+import { allScored, scoredKeys } from "./files.ts";
 
 /** Work that reports nothing for this long counts as lost, and its reservation may be closed. Our choice. */
 const LEASE_MS = 2 * 3600 * 1000;
@@ -105,8 +105,17 @@ export async function paidScored(
   runId: string,
   passId: PassId,
 ): Promise<Scored[]> {
+  return allScored(deps, await paidScoredKeys(deps, runId, passId));
+}
+
+/** The files they lie in: for a pass that is larger than memory. */
+export async function paidScoredKeys(
+  deps: Pick<WorkerDeps, "store">,
+  runId: string,
+  passId: PassId,
+): Promise<string[]> {
   refuseUnpaid(await deps.store.shards.list({ runId, passId, stage: "score" }));
-  return readScored(deps, runId, passId);
+  return scoredKeys(deps, runId, passId);
 }
 
 /** A shard that nobody has run was refused by `reserve`: the work that builds on it pauses the run. */

@@ -6,11 +6,12 @@ import { STAGE_ORDER } from "../../shared/pipeline.ts";
 import { randomFrom, seedFor, shuffled } from "../../shared/random.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import { PlanInput, type PlanResult } from "../../shared/schemas/loop.ts";
-import type { PassId, Pointer, SampleRow, ShardRow, StageName } from "../../shared/schemas/rows.ts";
+import type { PassId, ShardRow, StageName } from "../../shared/schemas/rows.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import type { WorkerDeps } from "./deps.ts";
 import { readConfig } from "./files.ts";
 import { refuseUnpaid } from "./money.ts";
+import { submittedRow } from "./sample-rows.ts";
 
 type PlanDeps = Pick<WorkerDeps, "store" | "blobs" | "emit">;
 
@@ -52,8 +53,8 @@ async function finishedBefore(
 
 type Stage = { runId: string; passId: PassId; stage: StageName };
 
-/** The samples of one pass: a round's own share, or all of the split that is evaluated. Pure. */
-export function samplesOfPass(samples: readonly Submitted[], passId: PassId, config: RunConfig): Submitted[] {
+/** What one pass takes of its part of the data, in order: a round's own share, or all of the split that is evaluated. Pure. */
+export function samplesOfPass<T>(samples: readonly T[], passId: PassId, config: RunConfig): T[] {
   const { round, purpose } = parsePassId(passId);
   if (purpose !== "train" || config.roundData === "all") return [...samples];
   const order = shuffled(samples, randomFrom(seedFor(config.seed, "rounds")));
@@ -69,34 +70,53 @@ const PART_OF: Record<Pass["purpose"], DataPart> = {
   control: "evaluation",
 };
 
+/**
+ * Passes up to this size have all their rows from the start; the rows of a larger one come with its shards' first stage, where
+ * many workers share the writing. Our choice: five seconds of a new DynamoDB table.
+ */
+const ROWS_BY_PLAN = 10_000;
+
 /** Content first, then the samples' rows, the shards' rows last: a pass whose shards are known is complete. */
 async function createPass(runId: string, passId: PassId, { store, blobs }: PlanDeps): Promise<void> {
   const config = await readConfig(blobs, runId);
-  const all: Submitted[] = [];
-  for await (const record of readLines(blobs, samplesKey(runId, PART_OF[parsePassId(passId).purpose])))
-    all.push(Submitted.parse(record));
-  const samples = samplesOfPass(all, passId, config);
+  const lines = await linesOfPass({ runId, passId, config }, blobs);
   const shardRows: ShardRow[] = [];
-  for (let first = 0; first < samples.length; first += config.shardSamples) {
-    const shardId = String(shardRows.length / STAGE_ORDER.length).padStart(5, "0");
-    const dealt = samples.slice(first, first + config.shardSamples);
-    const key = shardKey({ runId, passId, shardId }, "submitted");
+  for (let first = 0; first < lines.length; first += config.shardSamples) {
+    const shard = { runId, passId, shardId: String(shardRows.length / STAGE_ORDER.length).padStart(5, "0") };
+    const dealt = lines.slice(first, first + config.shardSamples).map((line) => Submitted.parse(JSON.parse(line)));
+    const key = shardKey(shard, "submitted");
     const { bytes, pointers } = encodeLines(key, dealt);
     await blobs.write(key, bytes);
-    await store.samples.createMany(
-      dealt.map((sample, index) => sampleRow({ runId, passId, shardId }, sample, pointers[index] as Pointer)),
-    );
-    shardRows.push(...STAGE_ORDER.map((stage) => shardRow({ runId, passId, shardId, stage }, dealt.length)));
+    if (lines.length <= ROWS_BY_PLAN)
+      await store.samples.createMany(
+        dealt.map(({ sampleId }, at) => submittedRow(shard, { sampleId, pointer: pointers[at]! })),
+      );
+    shardRows.push(...STAGE_ORDER.map((stage) => shardRow({ ...shard, stage }, dealt.length)));
   }
   await store.shards.createMany(shardRows);
 }
 
-function sampleRow(
-  shard: { runId: string; passId: PassId; shardId: string },
-  sample: Submitted,
-  pointer: Pointer,
-): SampleRow {
-  return { ...shard, sampleId: sample.sampleId, state: "submitted", attempt: 0, pointer };
+/**
+ * Reads the data twice: it may be larger than memory, and a round's share of it is known when it is counted. Held are a number
+ * for every sample and the lines of the share.
+ */
+async function linesOfPass(
+  { runId, passId, config }: { runId: string; passId: PassId; config: RunConfig },
+  blobs: PlanDeps["blobs"],
+): Promise<string[]> {
+  const key = samplesKey(runId, PART_OF[parsePassId(passId).purpose]);
+  let count = 0;
+  for await (const _ of readLines(blobs, key)) count++;
+  const share = samplesOfPass([...Array(count).keys()], passId, config);
+  const placeOf = new Int32Array(count).fill(-1);
+  for (const [place, at] of share.entries()) placeOf[at] = place;
+  const lines = new Array<string>(share.length);
+  let at = 0;
+  for await (const record of readLines(blobs, key)) {
+    const place = placeOf[at++]!;
+    if (place >= 0) lines[place] = JSON.stringify(record);
+  }
+  return lines;
 }
 
 function shardRow(

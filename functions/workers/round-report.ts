@@ -8,9 +8,10 @@ import type { RunConfig } from "../../shared/schemas/config.ts";
 import { Metrics } from "../../shared/schemas/metrics.ts";
 import { RoundGate, type RoundReport, type StageReport, type TrainingReport } from "../../shared/schemas/report.ts";
 import { Pairing, RoundSelection, Training } from "../../shared/schemas/rounds.ts";
-import type { ShardRow } from "../../shared/schemas/rows.ts";
+import type { PassId, ShardRow } from "../../shared/schemas/rows.ts";
 import { addLosses } from "../../shared/states/losses.ts";
-import { readJson, readScored } from "./files.ts";
+import { passStates } from "../../shared/states/pass-states.ts";
+import { eachScored, readJson, scoredKeys } from "./files.ts";
 import type { ReportDeps } from "./report.ts";
 
 type Round = { runId: string; round: number; config: RunConfig };
@@ -23,8 +24,6 @@ export async function roundReport({ runId, round }: Round, deps: ReportDeps): Pr
   const selection = await readJson(deps.blobs, selectionKey(runId, round), RoundSelection);
   const metrics = await readJson(deps.blobs, metricsKey(runId, `${round}.evaluate`), Metrics);
   const trainPass = `${round}.train`;
-  const scored = await readScored(deps, runId, trainPass);
-  const candidates = scored.flatMap((sample) => sample.candidates);
   const shards = (await deps.store.shards.list({ runId })).filter((shard) => parsePassId(shard.passId).round === round);
   const stages = stageReports(shards, training);
   return {
@@ -36,9 +35,11 @@ export async function roundReport({ runId, round }: Round, deps: ReportDeps): Pr
       rejected_words: pairing.meanRejectedWords,
       dropped: pairing.dropped,
     },
-    funnel: await deps.store.samples.count(runId, trainPass),
-    candidates: candidates.length,
-    claims: candidates.reduce((sum, { claims }) => sum + claims.length, 0),
+    funnel: passStates(
+      await deps.store.samples.count(runId, trainPass),
+      shards.filter(({ passId }) => passId === trainPass),
+    ),
+    ...(await countAnswers(runId, trainPass, deps)),
     losses: addLosses(...shards.filter(({ passId }) => passId === trainPass).map(({ losses }) => losses)),
     training: training === undefined ? null : trainingReport(training),
     selection: selection?.selection ?? null,
@@ -49,6 +50,20 @@ export async function roundReport({ runId, round }: Round, deps: ReportDeps): Pr
     cost_usd: stages.reduce((sum, { cost_usd }) => sum + cost_usd, 0),
     seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
   };
+}
+
+/** One sample at a time: a round is larger than memory. */
+async function countAnswers(
+  runId: string,
+  passId: PassId,
+  deps: ReportDeps,
+): Promise<Pick<RoundReport, "candidates" | "claims">> {
+  const counts = { candidates: 0, claims: 0 };
+  for await (const { candidates } of eachScored(deps, await scoredKeys(deps, runId, passId))) {
+    counts.candidates += candidates.length;
+    for (const { claims } of candidates) counts.claims += claims.length;
+  }
+  return counts;
 }
 
 /** The training pass stage by stage; the passes that compare and report as one line each. */

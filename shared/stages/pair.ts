@@ -4,8 +4,8 @@ import { drawn, randomFrom, seedFor, shuffled } from "../random.ts";
 import type { RunConfig } from "../schemas/config.ts";
 import type { Pair, PairSide } from "../schemas/pair.ts";
 import type { Scored, ScoredCandidate, ScoredClaim } from "../schemas/sample.ts";
-import { lengthsOf, type RatioRow, searchRatio } from "./length-balance.ts";
-import { oneLine, wordCount } from "./text.ts";
+import { lengthsOf, type PairLengths, type RatioRow, searchRatio } from "./length-balance.ts";
+import { oneLine } from "./text.ts";
 
 type PairConfig = RunConfig["pair"];
 
@@ -31,8 +31,11 @@ export type PairedSample = { pairs: Pair[]; dropped: PairDrops };
 
 type Combination = { chosen: ScoredCandidate; rejected: ScoredCandidate };
 
-/** The pairs of one sample. `seed` is the run's; the draw depends on it, the round and the sample only. */
-export function pairSample(scored: Scored, context: { config: PairConfig; seed: number; round: number }): PairedSample {
+/** `seed` is the run's. */
+export type PairContext = { config: PairConfig; seed: number; round: number };
+
+/** The pairs of one sample; the draw depends on the seed, the round and the sample only. */
+export function pairSample(scored: Scored, context: PairContext): PairedSample {
   const { config } = context;
   const usable = scored.candidates.filter((candidate) => isUsable(candidate, config));
   const dropped: PairDrops = {};
@@ -40,12 +43,13 @@ export function pairSample(scored: Scored, context: { config: PairConfig; seed: 
     if (more > 0) dropped[reason] = (dropped[reason] ?? 0) + more;
   };
   count("unusable_candidate", scored.candidates.length - usable.length);
+  const lineOf = new Map(usable.map((candidate) => [candidate, oneLine(candidate.text)])); // once each, not once a combination
   const valid: Combination[] = [];
   for (const [at, first] of usable.entries()) {
     for (const second of usable.slice(at + 1)) {
       const combination =
         first.score! > second.score! ? { chosen: first, rejected: second } : { chosen: second, rejected: first };
-      const reason = dropReason(combination, config);
+      const reason = dropReason(combination, config, lineOf);
       if (reason === undefined) valid.push(combination);
       else count(reason);
     }
@@ -65,10 +69,14 @@ function isUsable(candidate: ScoredCandidate, config: PairConfig): boolean {
   return new Set(candidate.claims.map((claim) => claim.question)).size === candidate.claims.length;
 }
 
-function dropReason({ chosen, rejected }: Combination, config: PairConfig): PairDrop | undefined {
+function dropReason(
+  { chosen, rejected }: Combination,
+  config: PairConfig,
+  lineOf: ReadonlyMap<ScoredCandidate, string>,
+): PairDrop | undefined {
   if (chosen.score! - rejected.score! < config.minScoreGap) return "small_gap";
   if (config.mode === "parity") return undefined;
-  if (oneLine(chosen.text) === oneLine(rejected.text)) return "identical_text";
+  if (lineOf.get(chosen) === lineOf.get(rejected)) return "identical_text";
   if (isMalformed(chosen)) return "chosen_malformed";
   if (config.cleanChosen && chosen.score! < 0) return "chosen_not_clean";
   const surplus = chosen.claims.length - rejected.claims.length;
@@ -142,35 +150,47 @@ function meanOf(claim: ScoredClaim, field: "pYes" | "pNo"): number | null {
 }
 
 /** `table` and `ratio` are null when the config switches the length balance off. */
-export type BalancedPairs = { pairs: Pair[]; dropped: PairDrops; ratio: number | null; table: RatioRow[] | null };
+type Balanced = { dropped: PairDrops; ratio: number | null; table: RatioRow[] | null };
+/** `keeps`: for each pair in order, whether it stays. */
+export type Balance = Balanced & { keeps: boolean[] };
+export type BalancedPairs = Balanced & { pairs: Pair[] };
 
 /** The last step, over all pairs of a round: the length balance, then the running word debt. The order of pairs stays. */
-export function balancePairs(
-  pairs: readonly Pair[],
-  context: { config: PairConfig; seed: number; round: number },
-): BalancedPairs {
+export function balancePairs(pairs: readonly Pair[], context: PairContext): BalancedPairs {
+  const { keeps, ...balanced } = balanceLengths(pairs.map(lengthsOf), context);
+  return { ...balanced, pairs: pairs.filter((_, at) => keeps[at]) };
+}
+
+/** The same, told by the pairs' lengths alone: a round's content need not be there when it is decided. */
+export function balanceLengths(lengths: readonly PairLengths[], context: PairContext): Balance {
   const { config } = context;
   const strict = config.mode === "strict";
-  const balanced = config.balance ? lengthBalanced(pairs, strict ? config.minRetained : 0) : unbalanced(pairs);
+  const { fits, ...balanced } = config.balance
+    ? lengthBalanced(lengths, strict ? config.minRetained : 0)
+    : { fits: () => true, dropped: {}, ratio: null, table: null };
+  const fitting = lengths.filter(fits);
   const walk = strict ? wordWalk(config) : undefined;
-  if (walk === undefined) return balanced;
-  const kept = walkWords(balanced.pairs, walk, seedFor(context.seed, context.round, "word-debt"));
-  const debt = balanced.pairs.length - kept.length;
-  return { ...balanced, pairs: kept, dropped: { ...balanced.dropped, ...(debt > 0 ? { word_debt: debt } : {}) } };
+  const kept =
+    walk === undefined ? fitting : walkWords(fitting, walk, seedFor(context.seed, context.round, "word-debt"));
+  const debt = fitting.length - kept.length;
+  const stays = new Set(kept);
+  return {
+    ...balanced,
+    keeps: lengths.map((pair) => stays.has(pair)),
+    dropped: { ...balanced.dropped, ...(debt > 0 ? { word_debt: debt } : {}) },
+  };
 }
 
-function unbalanced(pairs: readonly Pair[]): BalancedPairs {
-  return { pairs: [...pairs], dropped: {}, ratio: null, table: null };
-}
-
-function lengthBalanced(pairs: readonly Pair[], minRetained: number): BalancedPairs {
-  const lengths = pairs.map(lengthsOf);
+function lengthBalanced(
+  lengths: readonly PairLengths[],
+  minRetained: number,
+): Balanced & { fits: (pair: PairLengths) => boolean } {
   const { ratio, table, keeps } = searchRatio(lengths, minRetained);
-  const kept = pairs.filter((_, at) => keeps(lengths[at]!));
-  const same = lengths.filter((pair) => pair.same).length;
-  const short = pairs.length - kept.length - same;
+  const count = (is: (pair: PairLengths) => boolean) => lengths.reduce((sum, pair) => sum + (is(pair) ? 1 : 0), 0);
+  const same = count((pair) => pair.same);
+  const short = lengths.length - count(keeps) - same;
   const dropped = { ...(same > 0 ? { identical_text: same } : {}), ...(short > 0 ? { chosen_too_short: short } : {}) };
-  return { pairs: kept, dropped, ratio, table };
+  return { fits: keeps, dropped, ratio, table };
 }
 
 /** Whether a pair with this difference in words may be taken, given the sum and number of those taken before. */
@@ -198,7 +218,7 @@ export function towardsSurplus(surplus: number): WordWalk {
 }
 
 /** Walks the pairs in a seeded order and takes those that the rule allows; the order of the pairs stays. */
-export function walkWords<P extends Pick<Pair, "chosen" | "rejected">>(
+export function walkWords<P extends Pick<PairLengths, "chosen" | "rejected">>(
   pairs: readonly P[],
   allows: WordWalk,
   seed: number,
@@ -206,7 +226,7 @@ export function walkWords<P extends Pick<Pair, "chosen" | "rejected">>(
   let running = 0;
   const accepted = new Set<P>();
   for (const pair of shuffled(pairs, randomFrom(seed))) {
-    const difference = wordCount(pair.chosen.text) - wordCount(pair.rejected.text);
+    const difference = pair.chosen - pair.rejected;
     if (!allows(difference, running, accepted.size)) continue;
     running += difference;
     accepted.add(pair);
@@ -214,14 +234,12 @@ export function walkWords<P extends Pick<Pair, "chosen" | "rejected">>(
   return pairs.filter((pair) => accepted.has(pair));
 }
 
-/** Sums counters name by name. */
+/** Sums counters name by name, in the order of `PAIR_DROPS`: whatever order the samples come in, the result is the same text. */
 export function addPairDrops(...parts: readonly PairDrops[]): PairDrops {
   const total: PairDrops = {};
-  for (const part of parts) {
-    for (const reason of Object.keys(PAIR_DROPS) as PairDrop[]) {
-      const count = (total[reason] ?? 0) + (part[reason] ?? 0);
-      if (count > 0) total[reason] = count;
-    }
+  for (const reason of Object.keys(PAIR_DROPS) as PairDrop[]) {
+    const count = parts.reduce((sum, part) => sum + (part[reason] ?? 0), 0);
+    if (count > 0) total[reason] = count;
   }
   return total;
 }

@@ -1,66 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { PairConfig } from "../../shared/schemas/config.ts";
-import type { Pair } from "../../shared/schemas/pair.ts";
-import type { Scored, ScoredCandidate } from "../../shared/schemas/sample.ts";
 import { searchRatio } from "../../shared/stages/length-balance.ts";
 import { balancePairs, pairSample, towardsSurplus, walkWords, withinDebt } from "../../shared/stages/pair.ts";
-import { wordCount } from "../../shared/stages/text.ts";
+import { pairConfig, scoredSample } from "../support/scored-samples.ts";
 
-const text = fc.array(fc.constantFrom("a", "dog", "runs", "home"), { maxLength: 12 }).map((words) => words.join(" "));
-
-const candidate = fc
-  .record({
-    text,
-    verdicts: fc.array(fc.constantFrom("accepted" as const, "rejected" as const), { maxLength: 5 }),
-    repeated: fc.boolean(),
-    cut: fc.boolean(),
-  })
-  .map(
-    ({ text: words, verdicts, repeated, cut }): Omit<ScoredCandidate, "candidateId" | "index"> => ({
-      text: words,
-      finishReason: cut ? "length" : "stop",
-      completionTokens: null,
-      claims: verdicts.map((verdict, at) => ({
-        claimId: `c.${at}`,
-        text: `claim ${at}`,
-        question: `question ${at}?`,
-        labels: [{ pYes: 0.5, pNo: 0.4 }],
-        verdict,
-        repeated: repeated && at > 0,
-      })),
-      score: verdicts.length === 0 ? null : 0 - verdicts.filter((verdict) => verdict === "rejected").length,
-    }),
-  );
-
-const sample = fc.tuple(fc.array(candidate, { maxLength: 8 }), fc.nat()).map(
-  ([candidates, number]): Scored => ({
-    sampleId: `smp_${number}`,
-    image: { sha256: "0".repeat(64), path: "a.png", width: 1, height: 1 },
-    question: "?",
-    metadata: {},
-    candidates: candidates.map((one, index) => ({ ...one, candidateId: `cnd_${number}_${index}`, index })),
-  }),
-);
-
-const config = fc
-  .record({
-    mode: fc.constantFrom("parity" as const, "strict" as const),
-    minScoreGap: fc.integer({ min: 1, max: 3 }),
-    perSample: fc.option(fc.integer({ min: 1, max: 4 })),
-    claimSurplus: fc.option(fc.nat({ max: 3 })),
-    disjoint: fc.boolean(),
-    runningWordDebt: fc.option(fc.nat({ max: 10 })),
-    minRetained: fc.double({ min: 0, max: 1, noNaN: true }),
-  })
-  .map((given) => PairConfig.parse(given));
-
-const context = fc.record({ config, seed: fc.nat(), round: fc.integer({ min: 1, max: 9 }) });
+const context = fc.record({ config: pairConfig, seed: fc.nat(), round: fc.integer({ min: 1, max: 9 }) });
 
 test("every pair has the gap, and every combination is either a pair or counted as dropped", () => {
   fc.assert(
-    fc.property(sample, context, (scored, given) => {
+    fc.property(scoredSample, context, (scored, given) => {
       const { pairs, dropped } = pairSample(scored, given);
       const usable = scored.candidates.length - (dropped.unusable_candidate ?? 0);
       const counted = Object.entries(dropped).reduce(
@@ -77,7 +26,7 @@ test("every pair has the gap, and every combination is either a pair or counted 
 
 test("strict pairs never reward a cut, repeating or equal answer", () => {
   fc.assert(
-    fc.property(sample, context, (scored, given) => {
+    fc.property(scoredSample, context, (scored, given) => {
       const { pairs } = pairSample(scored, { ...given, config: { ...given.config, mode: "strict" } });
       for (const pair of pairs) {
         const chosen = scored.candidates.find((one) => one.candidateId === pair.chosen.candidateId)!;
@@ -93,7 +42,7 @@ test("strict pairs never reward a cut, repeating or equal answer", () => {
 
 test("the same sample, seed and round give the same pairs; the cap only takes away", () => {
   fc.assert(
-    fc.property(sample, context, (scored, given) => {
+    fc.property(scoredSample, context, (scored, given) => {
       const once = pairSample(scored, given);
       assert.deepEqual(pairSample(scored, given), once);
       if (given.config.disjoint) return;
@@ -110,7 +59,7 @@ test("the same sample, seed and round give the same pairs; the cap only takes aw
 
 test("the balance returns some of the pairs in their order and accounts for the others", () => {
   fc.assert(
-    fc.property(fc.array(sample, { maxLength: 6 }), context, (samples, given) => {
+    fc.property(fc.array(scoredSample, { maxLength: 6 }), context, (samples, given) => {
       const pairs = samples.flatMap((scored) => pairSample(scored, given).pairs);
       const balanced = balancePairs(pairs, given);
       const kept = new Set(balanced.pairs);
@@ -149,29 +98,22 @@ test("the ratio keeps its floor, has the smallest objective allowed, and only sh
 });
 
 test("the word debt is never passed, in whatever order the pairs are walked", () => {
-  const pair = fc
-    .tuple(text, text)
-    .map(([chosen, rejected]) => ({ chosen: { text: chosen }, rejected: { text: rejected } }) as Pair);
   fc.assert(
-    fc.property(fc.array(pair, { maxLength: 30 }), fc.nat({ max: 20 }), fc.nat(), (pairs, debt, seed) => {
+    fc.property(lengths, fc.nat({ max: 20 }), fc.nat(), (pairs, debt, seed) => {
       const kept = walkWords(pairs, withinDebt(debt), seed);
-      const sum = kept.reduce((total, one) => total + wordCount(one.chosen.text) - wordCount(one.rejected.text), 0);
+      const sum = kept.reduce((total, { chosen, rejected }) => total + chosen - rejected, 0);
       assert.ok(sum >= -debt);
-      const longer = pairs.filter((one) => wordCount(one.chosen.text) >= wordCount(one.rejected.text));
+      const longer = pairs.filter(({ chosen, rejected }) => chosen >= rejected);
       assert.ok(longer.every((one) => kept.includes(one)));
     }),
   );
 });
 
 test("the running mean of the words stays within a sentence of the wanted surplus", () => {
-  const sides = fc.record({ chosen: fc.nat({ max: 40 }), rejected: fc.nat({ max: 40 }) });
-  const text = (words: number) => ({ text: Array.from({ length: words }, () => "word").join(" ") });
   fc.assert(
-    fc.property(fc.array(sides), fc.integer({ min: -3, max: 3 }), fc.nat(), (lengths, surplus, seed) => {
-      const pairs = lengths.map(({ chosen, rejected }) => ({ chosen: text(chosen), rejected: text(rejected) }));
-      const kept = walkWords(pairs as never[], towardsSurplus(surplus), seed) as typeof pairs;
-      const words = (side: { text: string }) => (side.text === "" ? 0 : side.text.split(" ").length);
-      const sum = kept.reduce((total, { chosen, rejected }) => total + words(chosen) - words(rejected), 0);
+    fc.property(lengths, fc.integer({ min: -3, max: 3 }), fc.nat(), (pairs, surplus, seed) => {
+      const kept = walkWords(pairs, towardsSurplus(surplus), seed);
+      const sum = kept.reduce((total, { chosen, rejected }) => total + chosen - rejected, 0);
       assert.ok(Math.abs(sum - surplus * kept.length) <= 4);
     }),
   );

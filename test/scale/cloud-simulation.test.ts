@@ -103,11 +103,11 @@ test("every used thing has a price, and GPUs are most of the bill", () => {
   assert.ok(items[0]!.item === "A10 seconds" && items[0]!.usd > total / 2);
 });
 
-test("a round that no Lambda can plan or pair is told", () => {
+test("a round that no Lambda can pair is told; plan has the time, since shards create the rows", () => {
   const { broken } = run(2_000_000, configOf({ shard: 1000, gpus: 50 }));
   assert.deepEqual(
     broken.map((limit) => limit.split(" ")[0]),
-    ["plan", "pair", "pair"],
+    ["pair", "pair"],
   );
 });
 
@@ -123,10 +123,10 @@ test("transitions are counted on the loop itself: a round has the same number ea
 test("100,000 samples come within 95 % of the ideal on few GPUs, and on more where batches overlap and starts are warm", async () => {
   const { run: runExample } = await openShapes();
   const samples = 100_000;
-  const asItIs = runExample({ samples, gpus: 4, shard: 500, trains: false, world: { pairGigabytes: 10 } });
-  const world = { batchesAtOnce: 2, coldStart: 30, scaledown: 10, pairGigabytes: 10 };
+  const asItIs = runExample({ samples, gpus: 4, shard: 500, trains: false });
+  const world = { batchesAtOnce: 2, coldStart: 30, scaledown: 10 };
   const mended = runExample({ samples, gpus: 16, shard: 100, trains: false, world });
-  const plain = runExample({ samples, gpus: 16, shard: 100, trains: false, world: { pairGigabytes: 10 } });
+  const plain = runExample({ samples, gpus: 16, shard: 100, trains: false });
   for (const { samplesScored, broken } of [asItIs, mended, plain]) {
     assert.equal(samplesScored, samples);
     assert.deepEqual(broken, []);

@@ -4,6 +4,7 @@ import { MICROS_PER_USD } from "../../../shared/budget/prices.ts";
 import { readRecord } from "../../../shared/jsonl.ts";
 import type { RunRow, ShardRow } from "../../../shared/schemas/rows.ts";
 import { addLosses } from "../../../shared/states/losses.ts";
+import { passStates } from "../../../shared/states/pass-states.ts";
 import type { Local } from "../../runtime/local.ts";
 import { UserError } from "../errors.ts";
 import { openOutput } from "../output.ts";
@@ -49,7 +50,8 @@ async function runDetail({ runId }: RunRow, { store }: Local): Promise<Detail> {
   const shards = await store.shards.list({ runId });
   const passes: PassDetail[] = [];
   for (const [pass, own] of Map.groupBy(shards, ({ passId }) => passId)) {
-    const samples = Object.entries(await store.samples.count(runId, pass)).filter(([, count]) => count > 0);
+    const states = passStates(await store.samples.count(runId, pass), own);
+    const samples = Object.entries(states).filter(([, count]) => count > 0);
     passes.push({ pass, shards: doneByStage(own), samples: Object.fromEntries(samples) });
   }
   const ledger = await store.ledger.read(runAccount(runId));
