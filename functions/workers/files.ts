@@ -71,7 +71,7 @@ export async function policyOfPass(
 
 /** Every scored sample of a pass, in shard order; none until nothing of the pass is left to do. Failed shards are left out. */
 export async function readScored(
-  deps: Pick<WorkerDeps, "store" | "blobs">,
+  deps: { store: Pick<WorkerDeps["store"], "shards">; blobs: WorkerDeps["blobs"] },
   runId: string,
   passId: PassId,
 ): Promise<Scored[]> {
