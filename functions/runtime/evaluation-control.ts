@@ -101,7 +101,7 @@ async function create(
     const items = plan.opened.items.length;
     const times = { createdAt: now, updatedAt: now };
     const row: EvaluationRow = {
-      ...{ evaluationId, bench: request.bench, state: "queued" },
+      ...{ evaluationId, bench: request.bench, subject: subjectOf(request), state: "queued" },
       ...{ ...times, budgetUsdMicros, items },
     };
     await rows.create(row, { request, owner });
@@ -109,6 +109,10 @@ async function create(
     return { outcome: "created", evaluation: row };
   });
 }
+
+const subjectOf = ({ run, model, answers }: EvaluationRequest): EvaluationRow["subject"] => ({
+  ...{ run: run ?? null, model: model ?? null, answers: answers?.length ?? null },
+});
 
 const GOES_ON: readonly EvaluationRow["state"][] = ["paused", "stopped", "failed"];
 
