@@ -1,19 +1,21 @@
 /** What a run's round promoted, as an evaluation needs it: who answers, and the answers that the run stored itself. */
 import { join, resolve } from "node:path";
+import { AmberTruth } from "../../shared/evaluation/amber/run-bench.ts";
 import { ObjectTruth } from "../../shared/evaluation/object-halbench/run-bench.ts";
 import { samplesKey, selectionKey } from "../../shared/keys.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
-import type { RunConfig } from "../../shared/schemas/config.ts";
+import type { RunBenchName, RunConfig } from "../../shared/schemas/config.ts";
 import type { BenchName, EvaluationAnswer } from "../../shared/schemas/evaluation.ts";
 import { RoundSelection } from "../../shared/schemas/rounds.ts";
 import type { Checkpoint, RunRow } from "../../shared/schemas/rows.ts";
-import type { Scored } from "../../shared/schemas/sample.ts";
+import type { Scored, Submitted } from "../../shared/schemas/sample.ts";
 import { promotedUpTo, readConfig, readJson, readScored } from "../workers/files.ts";
 import type { OpenedBench } from "./bench.ts";
-import { isSampledBench, openedSamples, samplesIn } from "./open-samples.ts";
+import { openedAmber, openedSamples, samplesIn } from "./open-samples.ts";
 import { EvaluationError } from "./problems.ts";
 import type { AnswerSource } from "./run.ts";
+import { amberWordsOf } from "./run-bench.ts";
 
 export type RoundModel = {
   runId: string;
@@ -75,12 +77,13 @@ export type OwnAnswers = { opened: OpenedBench; answers: AnswerSource };
  */
 export async function ownAnswers(bench: BenchName, model: RoundModel, world: World): Promise<OwnAnswers | undefined> {
   const { runId, round, config, checkpoint } = model;
-  if (config.evaluate?.bench !== bench || !isSampledBench(bench)) return undefined;
+  const own = config.evaluate?.bench;
+  if (own === undefined || own !== bench) return undefined;
   const scored = await readScored(world, runId, `${round}.greedy`);
   if (scored.length === 0) return undefined;
   const samples = (await samplesIn(samplesKey(runId, "evaluation"), world.blobs)) ?? [];
-  const known =
-    bench === "scenes" ? samples : samples.filter(({ metadata }) => ObjectTruth.safeParse(metadata).success);
+  const truth = own === "amber" ? AmberTruth : ObjectTruth;
+  const known = bench === "scenes" ? samples : samples.filter(({ metadata }) => truth.safeParse(metadata).success);
   const items = new Set(known.map(({ sampleId }) => sampleId));
   const told = {
     source: `stored answers of run ${runId}, round ${round}, greedy`,
@@ -89,10 +92,17 @@ export async function ownAnswers(bench: BenchName, model: RoundModel, world: Wor
   };
   const answers = scored.filter(({ sampleId }) => items.has(sampleId)).map(answerOf);
   return {
-    opened: noting(openedSamples(bench, known), samples.length - known.length),
+    opened: noting(await openedOwn(own, known, { runId, blobs: world.blobs }), samples.length - known.length),
     answers: { kind: "stored", answers, told },
   };
 }
+
+const openedOwn = async (
+  bench: RunBenchName,
+  samples: readonly Submitted[],
+  { runId, blobs }: { runId: string; blobs: BlobStore },
+): Promise<OpenedBench> =>
+  bench === "amber" ? openedAmber(samples, await amberWordsOf(runId, blobs)) : openedSamples(bench, samples);
 
 const noting = (opened: OpenedBench, unknown: number): OpenedBench =>
   unknown === 0

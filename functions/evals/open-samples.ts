@@ -1,4 +1,7 @@
 /** Benchmarks over samples that tell their truth themselves: those of a manifest, or a run's own reported split. */
+import { type AmberItem, amberEvaluation } from "../../shared/evaluation/amber/amber.ts";
+import type { AmberWords } from "../../shared/evaluation/amber/objects.ts";
+import { AmberTruth } from "../../shared/evaluation/amber/run-bench.ts";
 import { objectHalbench } from "../../shared/evaluation/object-halbench/object-halbench.ts";
 import { ObjectTruth, unknownObjects } from "../../shared/evaluation/object-halbench/run-bench.ts";
 import { COCO_VOCABULARY } from "../../shared/evaluation/object-halbench/vocabulary.ts";
@@ -43,6 +46,16 @@ export function openedSamples(bench: SampledBench, samples: readonly Submitted[]
     notes: ["What is in the pictures is told by the items themselves, not by COCO's annotations."],
     readAnswers,
   };
+}
+
+/** Of a run that AMBER measures: the annotations its samples hold, with the words kept beside them. */
+export function openedAmber(samples: readonly Submitted[], words: AmberWords): OpenedBench {
+  const items = samples.map(({ sampleId, image, question, metadata }): AmberItem => {
+    const { truth, hallu } = AmberTruth.parse(metadata).amber;
+    return { itemId: sampleId, image: image.sha256, question, task: "generative", truth, hallu };
+  });
+  const settings = { nouns: words.extraction };
+  return { bench: amberEvaluation(words) as OpenedBench["bench"], items, settings, notes: [], readAnswers };
 }
 
 function objectsOf({ image, metadata }: Submitted): string[] {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { type Estimate, estimateRun } from "../../shared/budget/estimate.ts";
+import type { AmberRunWords } from "../../shared/evaluation/amber/run-bench.ts";
 import { sharedImages } from "../../shared/evaluation/splits.ts";
 import { canonicalJson, contentHash } from "../../shared/ids.ts";
 import { readLines } from "../../shared/jsonl.ts";
@@ -25,6 +26,8 @@ export type PlannedRun = {
   plan: RunPlan;
   config: RunConfig;
   parts: Record<"data" | "selection" | "evaluation", Submitted[]>;
+  /** The words of the run's benchmark, where it has words of its own. */
+  benchWords?: AmberRunWords;
 };
 
 const SHOWN_BAD_ROWS = 20;
@@ -72,7 +75,8 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     codeVersion: codeVersion(),
     manifestDigest: digest,
   };
-  return { plan, config, parts: { data: data.samples, ...truth.splits } };
+  const words = truth.words === undefined ? {} : { benchWords: truth.words };
+  return { plan, config, parts: { data: data.samples, ...truth.splits }, ...words };
 }
 
 /** What chose the checkpoint looks better there than it is: such pictures must not be in the reported figures. */
@@ -107,7 +111,13 @@ function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimat
 /** The same config, data, truth and code are the same run, wherever the files lie. */
 export function runIdOf(config: RunConfig, digests: { manifest: string; truth: string | undefined }): string {
   const { data: _data, budgetUsd: _budget, maxConcurrentShards: _shards, evaluate, ...rest } = config;
-  const { data: _evaluated, selection: _selected, coco: _coco, ...rule } = evaluate ?? { data: undefined };
+  const {
+    data: _evaluated,
+    selection: _selected,
+    coco: _coco,
+    amber: _amber,
+    ...rule
+  } = evaluate ?? { data: undefined };
   const truth = digests.truth === undefined ? {} : { truth: digests.truth };
   const content = { rest, rule, manifestDigest: digests.manifest, code: codeVersion(), ...truth };
   return `${config.name}-${contentHash(content).slice(0, 8)}`;
