@@ -105,7 +105,7 @@ async function create(
       ...{ ...times, budgetUsdMicros, items },
     };
     await rows.create(row, { request, owner });
-    control.queue.add(evaluationId);
+    await control.queue.add(evaluationId);
     return { outcome: "created", evaluation: row };
   });
 }
@@ -131,7 +131,7 @@ async function again(
   if (refused !== undefined) return refused;
   await control.queue.ended(row.evaluationId);
   const evaluation = await control.rows.change(row, { state: "queued", budgetUsdMicros });
-  control.queue.add(row.evaluationId);
+  await control.queue.add(row.evaluationId);
   return { outcome: "already_there", evaluation };
 }
 
@@ -253,6 +253,6 @@ async function takeUp({ rows, queue, local }: Control): Promise<void> {
   for (const row of left.reverse()) {
     await local.store.ledger.expire(Number.MAX_SAFE_INTEGER, `${evaluationAccount(row.evaluationId)}/`);
     await rows.change(row, { state: "queued" });
-    queue.add(row.evaluationId);
+    await queue.add(row.evaluationId);
   }
 }
