@@ -6,6 +6,8 @@ export const configKey = (runId: string): string => `${runPrefix(runId)}/config.
 export const planKey = (runId: string): string => `${runPrefix(runId)}/plan.json`;
 /** The checked samples of one part of the data, one JSON line each. */
 export const samplesKey = (runId: string, part: DataPart): string => `${runPrefix(runId)}/samples/${part}.jsonl`;
+/** Words that the run's benchmark reads answers by, where it has words of its own (AMBER). */
+export const benchWordsKey = (runId: string): string => `${runPrefix(runId)}/samples/bench-words.json`;
 /** The checked samples of a manifest that was sent to the service, one JSON line each, and its row. */
 export const manifestKey = (manifestId: string): string => `manifests/${manifestId}.jsonl`;
 export const manifestRowKey = (manifestId: string): string => `manifests/${manifestId}.json`;

@@ -90,6 +90,7 @@ async function viewOf(row: EvaluationRow, evals: EvaluationControl): Promise<Eva
   return {
     id: row.evaluationId,
     bench: row.bench,
+    subject: row.subject ?? null,
     state: row.state,
     reason: row.reason ?? null,
     created_at: new Date(row.createdAt).toISOString(),

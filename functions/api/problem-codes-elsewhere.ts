@@ -96,8 +96,8 @@ export const RUN_CODES = {
   },
   "config.truth": {
     status: 400,
-    meaning: "What is in the evaluated pictures is not known, or is told wrongly.",
-    fix: 'Give the rows of `evaluate.data` and `evaluate.selection` their truth: "objects": ["dog", …].',
+    meaning: "What is in the evaluated pictures is not known, or told wrongly; or the two splits share pictures.",
+    fix: 'Give the rows of `evaluate.data` and `evaluate.selection` their truth: "objects": ["dog", …]; no picture may be in both.',
   },
   "model.server_not_allowed": {
     status: 403,

@@ -134,8 +134,11 @@ function pathProblems(config: Record<string, unknown>): Found[] {
     ["config.evaluate.selection", fieldOf(config["evaluate"], "selection")],
   ];
   const paths = places.map(([field, data]): [string, unknown] => [`${field}.path`, fieldOf(data, "path")]);
-  const coco: [string, unknown] = ["config.evaluate.coco", fieldOf(config["evaluate"], "coco")];
-  return [...paths, coco].flatMap(([field, path]) => {
+  const truths = ["coco", "amber"].map((name): [string, unknown] => [
+    `config.evaluate.${name}`,
+    fieldOf(config["evaluate"], name),
+  ]);
+  return [...paths, ...truths].flatMap(([field, path]) => {
     if (path === undefined) return [];
     const detail = "a path of the server's machine cannot be named";
     return [{ code: "config.data.path" as const, field, value: String(path), detail }];

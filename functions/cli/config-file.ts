@@ -1,6 +1,6 @@
 /** Reads a run's config: JSON with comments and trailing commas. */
 import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser";
 import { z } from "zod";
 import { readConfigInput } from "../../shared/config-input.ts";
@@ -37,10 +37,11 @@ function withPathsFrom(folder: string, config: RunConfig): RunConfig {
   const resolved = (ref: DataRef): DataRef =>
     "path" in ref && !isAbsolute(ref.path) ? { ...ref, path: join(folder, ref.path) } : ref;
   if (config.evaluate === undefined) return { ...config, data: resolved(config.data) };
-  const { data, selection, ...rest } = config.evaluate;
+  const { data, selection, amber, ...rest } = config.evaluate;
   const evaluate = {
     ...rest,
     data: resolved(data),
+    ...(amber === undefined ? {} : { amber: resolve(folder, amber) }),
     ...(selection === undefined ? {} : { selection: resolved(selection) }),
   };
   return { ...config, data: resolved(config.data), evaluate };

@@ -1,5 +1,6 @@
 /** What a run's benchmark has to know of its pictures, found before the run starts and kept beside the samples. */
 import { join, resolve } from "node:path";
+import type { AmberRunWords } from "../../shared/evaluation/amber/run-bench.ts";
 import { truthOf } from "../../shared/evaluation/object-halbench/fold.ts";
 import { ObjectTruth, unknownObjects } from "../../shared/evaluation/object-halbench/run-bench.ts";
 import { COCO_VOCABULARY } from "../../shared/evaluation/object-halbench/vocabulary.ts";
@@ -8,11 +9,18 @@ import type { EvaluateConfig } from "../../shared/schemas/config.ts";
 import type { Submitted } from "../../shared/schemas/sample.ts";
 import { findCocoFiles, openCocoIndex } from "./object-halbench/coco-index.ts";
 import { EvaluationError } from "./problems.ts";
+import { type AmberFound, amberTruth } from "./run-truth-amber.ts";
 
 export type RunSplits = { selection: Submitted[]; evaluation: Submitted[] };
 
 /** `digest`: of the truth, which decides the figures; `undefined` for scenes, whose pictures tell their truth. */
-export type KnownTruth = { splits: RunSplits; digest: string | undefined; warnings: string[] };
+export type KnownTruth = {
+  splits: RunSplits;
+  digest: string | undefined;
+  warnings: string[];
+  /** The bench's own words, kept with the run. */
+  words?: AmberRunWords;
+};
 
 /**
  * The splits with the truth in the samples' metadata: COCO's, or what the rows say themselves.
@@ -24,8 +32,9 @@ export async function withTruth(
   { dataDir }: { dataDir: string },
 ): Promise<KnownTruth> {
   if (evaluate === undefined || evaluate.bench === "scenes") return { splits, digest: undefined, warnings: [] };
-  const { coco } = evaluate;
+  const { coco, amber } = evaluate;
   const all = [...splits.selection, ...splits.evaluation];
+  if (amber !== undefined) return withAnnotations(splits, await amberTruth(all, amber));
   const objects = coco === undefined ? ownTruth(all) : await cocoTruth(all, coco, dataDir);
   const known = (samples: Submitted[]) =>
     samples.map((sample) => {
@@ -35,23 +44,45 @@ export async function withTruth(
   return {
     splits: { selection: known(splits.selection), evaluation: known(splits.evaluation) },
     digest: contentHash(all.map((sample) => objects.get(sample) ?? null)),
-    warnings: Object.entries(splits).flatMap(([split, samples]) => missingIn(split, samples, objects)),
+    warnings: Object.entries(splits).flatMap(([split, samples]) => missingIn({ split, samples }, objects, OBJECTS)),
+  };
+}
+
+function withAnnotations(splits: RunSplits, { metadata, words }: AmberFound): KnownTruth {
+  const known = (samples: Submitted[]) =>
+    samples.map((sample) => ({ ...sample, metadata: metadata.get(sample) ?? sample.metadata }));
+  const told = [...splits.selection, ...splits.evaluation].map((sample) => metadata.get(sample)?.["amber"] ?? null);
+  const missing = { bench: "amber", fix: "name the pictures as AMBER does (AMBER_1.jpg), or choose another bench" };
+  return {
+    splits: { selection: known(splits.selection), evaluation: known(splits.evaluation) },
+    digest: contentHash([told, words]),
+    warnings: Object.entries(splits).flatMap(([split, samples]) => missingIn({ split, samples }, metadata, missing)),
+    words,
   };
 }
 
 type Truths = ReadonlyMap<Submitted, readonly string[]>;
 
-function missingIn(split: string, samples: readonly Submitted[], objects: Truths): string[] {
-  const missing = samples.filter((sample) => !objects.has(sample));
+const OBJECTS = {
+  bench: "object-halbench",
+  fix: 'give every row "objects": ["dog", …], or name COCO\'s annotations with evaluate.coco and the pictures by their official names or "image_id"',
+};
+
+function missingIn(
+  { split, samples }: { split: string; samples: readonly Submitted[] },
+  known: ReadonlyMap<Submitted, unknown>,
+  { bench, fix }: typeof OBJECTS,
+): string[] {
+  const missing = samples.filter((sample) => !known.has(sample));
   if (missing.length === 0) return [];
   if (missing.length < samples.length) {
     return [
-      `object-halbench: nothing is known of ${missing.length} of ${samples.length} pictures of the ${split} split (the first: ${missing[0]!.image.path}): they are in no figure of objects`,
+      `${bench}: nothing is known of ${missing.length} of ${samples.length} pictures of the ${split} split (the first: ${missing[0]!.image.path}): they are in no figure of objects`,
     ];
   }
   throw new EvaluationError(
-    `object-halbench: nothing is known of any picture of the ${split} split (evaluate.${split === "evaluation" ? "data" : "selection"})`,
-    'give every row "objects": ["dog", …], or name COCO\'s annotations with evaluate.coco and the pictures by their official names or "image_id"',
+    `${bench}: nothing is known of any picture of the ${split} split (evaluate.${split === "evaluation" ? "data" : "selection"})`,
+    fix,
   );
 }
 

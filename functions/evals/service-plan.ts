@@ -1,25 +1,19 @@
 /** From what a client asked for to an evaluation that can run: its bench, its items, who answers and who judges. */
 import { parseGate } from "../../shared/evaluation/gate.ts";
-import { objectHalbench } from "../../shared/evaluation/object-halbench/object-halbench.ts";
-import { ObjectTruth, unknownObjects } from "../../shared/evaluation/object-halbench/run-bench.ts";
-import { COCO_VOCABULARY } from "../../shared/evaluation/object-halbench/vocabulary.ts";
-import { readLines } from "../../shared/jsonl.ts";
-import { manifestKey, samplesKey } from "../../shared/keys.ts";
+import { manifestKey } from "../../shared/keys.ts";
 import type { BlobStore } from "../../shared/ports/blob-store.ts";
 import type { StateStore } from "../../shared/ports/state-store.ts";
 import type { ModelRef } from "../../shared/schemas/config.ts";
-import type { BenchName, EvaluationAnswer } from "../../shared/schemas/evaluation.ts";
+import type { BenchName } from "../../shared/schemas/evaluation.ts";
 import type { EvaluationRequest } from "../../shared/schemas/evaluation-job.ts";
 import type { Checkpoint } from "../../shared/schemas/rows.ts";
-import { Submitted } from "../../shared/schemas/sample.ts";
-import { promotedUpTo, readConfig, readScored } from "../workers/files.ts";
 import type { BenchOptions, OpenedBench } from "./bench.ts";
-import { readAnswers } from "./files.ts";
-import { TAGGER_NAME, winkTagger } from "./object-halbench/wink.ts";
-import { openedScenes, sceneItem } from "./open-scenes.ts";
+import { askingRound, type OwnAnswers, ownAnswers, type RoundModel, roundModel } from "./of-run.ts";
+import { isSampledBench, openedSamples, samplesIn } from "./open-samples.ts";
 import { EvaluationError } from "./problems.ts";
 import { benchEntry } from "./registry.ts";
 import type { AnswerSource, EvaluationPlan, JudgeSource } from "./run.ts";
+import { type FetchedBench, isFetchedBench, SOURCES } from "./sources.ts";
 
 export type PlanDeps = {
   dataDir: string;
@@ -57,66 +51,78 @@ export async function planEvaluation(request: EvaluationRequest, deps: PlanDeps)
   return { opened, answers, judge, mode, seed, confidence: 0.95, resamples: 1000 };
 }
 
-type Opened = { opened: OpenedBench; answers: AnswerSource };
-
-async function openedFor(request: EvaluationRequest, deps: PlanDeps): Promise<Opened> {
+async function openedFor(request: EvaluationRequest, deps: PlanDeps): Promise<OwnAnswers> {
   const { run, items } = request;
   if (run !== undefined && items === undefined) {
-    const own = await ownAnswers({ bench: request.bench, ...run }, deps);
+    const own = await ownAnswers(request.bench, await roundOf(run, deps), deps);
     if (own !== undefined) return own;
   }
-  return { opened: await openBench(request, deps), answers: await answersOf(request, deps) };
+  const opened = await openBench(request, deps);
+  const answers = await answersOf(request, deps);
+  refuseWithoutPictures(request.bench, { opened, answers });
+  return { opened, answers };
 }
 
 async function openBench({ bench, items, seed, count }: EvaluationRequest, deps: PlanDeps): Promise<OpenedBench> {
-  if (items === undefined) return benchEntry(bench).open({ ...(await deps.files(bench)), seed, count }, deps);
+  if (items === undefined) {
+    const files = await deps.files(bench);
+    refuseUnfetched(bench, files);
+    return benchEntry(bench).open({ ...files, seed, count }, deps);
+  }
+  if (!isSampledBench(bench)) {
+    throw new RequestRefused("items", {
+      problem: `${bench} has items of its own, and takes no manifest`,
+      fix: "leave items out, or choose scenes or object-halbench",
+    });
+  }
   const samples = await samplesIn(manifestKey(items.manifest), deps.blobs);
   if (samples === undefined) {
     const problem = `there is no manifest ${items.manifest}`;
     throw new RequestRefused("items.manifest", { problem, fix: "send its rows with POST /v1/manifests" });
   }
-  return openedSamples(bench, samples);
+  return inField("items.manifest", async () => openedSamples(bench, samples));
 }
 
-async function samplesIn(key: string, blobs: BlobStore): Promise<Submitted[] | undefined> {
-  if ((await blobs.read(key, { offset: 0, length: 1 })) === undefined) return undefined;
-  const samples: Submitted[] = [];
-  for await (const record of readLines(blobs, key)) samples.push(Submitted.parse(record));
-  return samples;
+/** Whatever is wrong there is told as the fault of this part of the request. */
+async function inField<T>(field: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    throw new RequestRefused(field, { problem: error.message, fix: error.fix });
+  }
 }
 
-/** Only benches whose truth stands in a sample's own metadata can be made of samples. */
-function openedSamples(bench: BenchName, samples: readonly Submitted[]): OpenedBench {
-  if (bench === "scenes") return openedScenes(samples.map(sceneItem), { settings: {}, notes: [] });
-  if (bench === "object-halbench") return openedObjects(samples);
-  throw new RequestRefused("items", {
-    problem: `${bench} has items of its own, and takes no manifest`,
-    fix: "leave items out, or choose scenes or object-halbench",
-  });
+/** Without which of its files a bench cannot be opened here; scenes makes its own. */
+const NEEDED: Readonly<Record<FetchedBench, readonly (keyof BenchFiles)[]>> = {
+  "object-halbench": ["data", "coco"],
+  amber: ["data"],
+  pope: ["data"],
+  mmhal: ["data"],
+  refomb: ["data", "references"],
+};
+
+function refuseUnfetched(bench: BenchName, files: BenchFiles): void {
+  if (!isFetchedBench(bench) || NEEDED[bench].every((name) => files[name] !== undefined)) return;
+  const items = isSampledBench(bench) ? ", or send items of your own with items.manifest" : "";
+  throw new EvaluationError(
+    `the files of ${bench} are not on the service's machine`,
+    `run "rlaifv eval fetch ${bench}" on the service's machine${items}`,
+  );
 }
 
-function openedObjects(samples: readonly Submitted[]): OpenedBench {
-  const items = samples.map(({ sampleId, image, question, metadata }) => {
-    const told = ObjectTruth.safeParse(metadata);
-    const unknown = told.success ? unknownObjects(told.data.objects) : [];
-    if (!told.success || unknown.length > 0) {
-      const what = told.success ? `"${unknown[0]}" stands for none of COCO's 80 classes` : "it is no list of words";
-      throw new RequestRefused("items.manifest", {
-        problem: `the row of ${image.path}: objects: ${what}`,
-        fix: 'give every row "objects": ["dog", …]',
-      });
-    }
-    const truth = [...new Set(told.data.objects.map((word) => COCO_VOCABULARY.classOf.get(word)!))].sort();
-    return { itemId: sampleId, image: image.sha256, question, truth: { strict: truth, parity: truth } };
-  });
-  const bench = objectHalbench({ extraction: { by: "wink" }, tagger: winkTagger() });
-  return {
-    bench: bench as OpenedBench["bench"],
-    items,
-    settings: { extraction: "wink", tagger: TAGGER_NAME, synonyms: "own" },
-    notes: ["What is in the pictures is told by the items themselves, not by COCO's annotations."],
-    readAnswers,
-  };
+/** A model that cannot be shown the pictures would be asked for nothing. */
+function refuseWithoutPictures(bench: BenchName, { opened, answers }: OwnAnswers): void {
+  if (!isFetchedBench(bench) || opened.picture !== undefined) return;
+  if (answers.kind !== "model" || answers.images !== undefined) return;
+  const source = SOURCES[bench].find(({ pictures }) => pictures === true);
+  const from = source?.url === null ? ` --from ${source.path}` : "";
+  throw new EvaluationError(
+    `the pictures of ${bench}, which a model must see, are not on the service's machine`,
+    source === undefined
+      ? "send stored answers: its pictures lie at the addresses that its questions name"
+      : `run "rlaifv eval fetch ${bench} --pictures${from}" on the service's machine, or send stored answers`,
+  );
 }
 
 async function answersOf(request: EvaluationRequest, deps: PlanDeps): Promise<AnswerSource> {
@@ -131,45 +137,14 @@ async function answersOf(request: EvaluationRequest, deps: PlanDeps): Promise<An
     const fix = "GET /v1/models lists those that are served";
     throw new RequestRefused("model", { problem: `there is no model "${model}"`, fix });
   }
-  const { id, round } = run!;
-  const { config, checkpoint } = await roundOf({ id, round }, deps);
-  return { kind: "model", ref: config.policy, checkpoint, images: (await deps.files(bench)).images };
+  return askingRound(await roundOf(run!, deps), (await deps.files(bench)).images);
 }
 
-async function roundOf({ id, round }: { id: string; round: number }, { store, blobs }: PlanDeps) {
+async function roundOf({ id, round }: { id: string; round: number }, { store, blobs }: PlanDeps): Promise<RoundModel> {
   if ((await store.runs.get(id)) === undefined) {
     throw new RequestRefused("run.id", { problem: `there is no run "${id}"`, fix: "GET /v1/runs lists the runs" });
   }
-  const config = await readConfig(blobs, id);
-  if (round > config.rounds) {
-    const problem = `run ${id} has ${config.rounds} rounds`;
-    throw new RequestRefused("run.round", { problem, fix: "give a round that it has; 0 is its base model" });
-  }
-  return { config, checkpoint: await promotedUpTo(blobs, id, round) };
-}
-
-/** The greedy answers the run gave on its own reported split; nobody is asked again. `undefined`: it has none of this bench. */
-async function ownAnswers(
-  { bench, id, round }: { bench: BenchName; id: string; round: number },
-  deps: PlanDeps,
-): Promise<Opened | undefined> {
-  const { config, checkpoint } = await roundOf({ id, round }, deps);
-  if (config.evaluate?.bench !== bench) return undefined;
-  const scored = await readScored(deps, id, `${round}.greedy`);
-  if (scored.length === 0) return undefined;
-  const samples = (await samplesIn(samplesKey(id, "evaluation"), deps.blobs)) ?? [];
-  const known =
-    bench === "scenes" ? samples : samples.filter(({ metadata }) => ObjectTruth.safeParse(metadata).success);
-  const items = new Set(known.map(({ sampleId }) => sampleId));
-  const answers = scored
-    .filter(({ sampleId }) => items.has(sampleId))
-    .map(({ sampleId, candidates }): EvaluationAnswer => ({ itemId: sampleId, text: candidates[0]?.text ?? null }));
-  const told = {
-    source: `stored answers of run ${id}, round ${round}, greedy`,
-    model: checkpoint?.id ?? config.policy.model,
-    revision: checkpoint?.sha256 ?? null,
-  };
-  return { opened: openedSamples(bench, known), answers: { kind: "stored", answers, told } };
+  return inField("run.round", () => roundModel({ runId: id }, round, { blobs }));
 }
 
 function refuseGate({ gate }: EvaluationRequest, { bench }: OpenedBench): void {

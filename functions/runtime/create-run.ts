@@ -1,13 +1,13 @@
 import { runAccount } from "../../shared/budget/accounts.ts";
 import { toMicros } from "../../shared/budget/prices.ts";
-import { configKey, planKey, samplesKey } from "../../shared/keys.ts";
+import { benchWordsKey, configKey, planKey, samplesKey } from "../../shared/keys.ts";
 import { writeJson } from "../workers/files.ts";
 import type { PlannedRun } from "./plan-run.ts";
 import type { World } from "./world.ts";
 
 /** Stores the run's inputs; a run that is there already is left as it is. */
 export async function createRun(
-  { plan, config, parts }: PlannedRun,
+  { plan, config, parts, benchWords }: PlannedRun,
   world: World,
   state: "queued" | "running" = "running",
 ): Promise<{ outcome: "written" | "already_there" }> {
@@ -19,6 +19,7 @@ export async function createRun(
       parts[part].map((sample) => `${JSON.stringify(sample)}\n`).join(""),
     );
   }
+  if (benchWords !== undefined) await writeJson(world.blobs, benchWordsKey(runId), benchWords);
   await writeJson(world.blobs, configKey(runId), config);
   await writeJson(world.blobs, planKey(runId), plan);
   await world.store.ledger.open(runAccount(runId), toMicros(config.budgetUsd));

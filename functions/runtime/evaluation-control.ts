@@ -101,14 +101,18 @@ async function create(
     const items = plan.opened.items.length;
     const times = { createdAt: now, updatedAt: now };
     const row: EvaluationRow = {
-      ...{ evaluationId, bench: request.bench, state: "queued" },
+      ...{ evaluationId, bench: request.bench, subject: subjectOf(request), state: "queued" },
       ...{ ...times, budgetUsdMicros, items },
     };
     await rows.create(row, { request, owner });
-    control.queue.add(evaluationId);
+    await control.queue.add(evaluationId);
     return { outcome: "created", evaluation: row };
   });
 }
+
+const subjectOf = ({ run, model, answers }: EvaluationRequest): EvaluationRow["subject"] => ({
+  ...{ run: run ?? null, model: model ?? null, answers: answers?.length ?? null },
+});
 
 const GOES_ON: readonly EvaluationRow["state"][] = ["paused", "stopped", "failed"];
 
@@ -127,7 +131,7 @@ async function again(
   if (refused !== undefined) return refused;
   await control.queue.ended(row.evaluationId);
   const evaluation = await control.rows.change(row, { state: "queued", budgetUsdMicros });
-  control.queue.add(row.evaluationId);
+  await control.queue.add(row.evaluationId);
   return { outcome: "already_there", evaluation };
 }
 
@@ -249,6 +253,6 @@ async function takeUp({ rows, queue, local }: Control): Promise<void> {
   for (const row of left.reverse()) {
     await local.store.ledger.expire(Number.MAX_SAFE_INTEGER, `${evaluationAccount(row.evaluationId)}/`);
     await rows.change(row, { state: "queued" });
-    queue.add(row.evaluationId);
+    await queue.add(row.evaluationId);
   }
 }

@@ -108,7 +108,7 @@ async function lineageOf(
 
 async function examplesOf(report: Report, world: World): Promise<ReportExamples> {
   const { id: runId, seed } = report.run;
-  const bench = report.config.evaluate && runBench(report.config.evaluate.bench);
+  const bench = report.config.evaluate && (await runBench(report.config.evaluate.bench, { runId, blobs: world.blobs }));
   const deps = { store: world.store, blobs: world.blobs };
   const base = await readScored(deps, runId, "0.evaluate");
   const last = report.rounds.findLast(({ metrics }) => metrics !== null)?.round;

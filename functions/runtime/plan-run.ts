@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { type Estimate, estimateRun } from "../../shared/budget/estimate.ts";
+import type { AmberRunWords } from "../../shared/evaluation/amber/run-bench.ts";
+import { sharedImages } from "../../shared/evaluation/splits.ts";
 import { canonicalJson, contentHash } from "../../shared/ids.ts";
 import { readLines } from "../../shared/jsonl.ts";
 import { manifestKey } from "../../shared/keys.ts";
@@ -12,9 +14,11 @@ import type { DataRef, ModelRef, RunConfig } from "../../shared/schemas/config.t
 import type { PlannedModel, RunPlan } from "../../shared/schemas/plan.ts";
 import { Submitted } from "../../shared/schemas/sample.ts";
 import { knowsImage } from "../embedded/image-check.ts";
+import { EvaluationError } from "../evals/problems.ts";
 import { withTruth } from "../evals/run-truth.ts";
 import type { BadRow } from "../intake/bad-row.ts";
 import { manifestDigest, readManifest } from "../intake/manifest.ts";
+import { plural } from "../report/format.ts";
 import type { World } from "./world.ts";
 
 export type CheckedData = { samples: Submitted[]; bad: BadRow[] };
@@ -22,6 +26,8 @@ export type PlannedRun = {
   plan: RunPlan;
   config: RunConfig;
   parts: Record<"data" | "selection" | "evaluation", Submitted[]>;
+  /** The words of the run's benchmark, where it has words of its own. */
+  benchWords?: AmberRunWords;
 };
 
 const SHOWN_BAD_ROWS = 20;
@@ -34,6 +40,7 @@ export async function planRun(config: RunConfig, world: World, options: { strict
   const data = await read(config.data);
   const selection = await read(config.evaluate?.selection);
   const evaluation = await read(config.evaluate?.data);
+  refuseOverlap(selection.samples, evaluation.samples);
   const truth = await withTruth(
     config.evaluate,
     { selection: selection.samples, evaluation: evaluation.samples },
@@ -54,6 +61,7 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     ...(await strangerWarnings(config, data.samples, world)),
     ...truth.warnings,
     ...roundWarnings(config, data.samples.length),
+    ...trainedOnWarnings(data.samples, { selection: selection.samples, evaluation: evaluation.samples }),
   ];
   const plan: RunPlan = {
     runId: runIdOf(config, { manifest: digest, truth: truth.digest }),
@@ -67,7 +75,29 @@ export async function planRun(config: RunConfig, world: World, options: { strict
     codeVersion: codeVersion(),
     manifestDigest: digest,
   };
-  return { plan, config, parts: { data: data.samples, ...truth.splits } };
+  const words = truth.words === undefined ? {} : { benchWords: truth.words };
+  return { plan, config, parts: { data: data.samples, ...truth.splits }, ...words };
+}
+
+/** What chose the checkpoint looks better there than it is: such pictures must not be in the reported figures. */
+function refuseOverlap(selection: readonly Submitted[], evaluation: readonly Submitted[]): void {
+  const both = sharedImages(selection, evaluation);
+  if (both.length === 0) return;
+  throw new EvaluationError(
+    `evaluate.selection shares ${plural(both.length, "picture")} with evaluate.data (the first: ${both[0]!.image.path}): what chooses a checkpoint must not report it`,
+    "take them out of one of the two; without a selection split the last checkpoint is promoted",
+  );
+}
+
+/** Told, not refused: people may want to see what training on the very pictures brings. */
+function trainedOnWarnings(data: readonly Submitted[], splits: Record<string, readonly Submitted[]>): string[] {
+  return Object.entries(splits).flatMap(([split, samples]) => {
+    const both = sharedImages(samples, data);
+    if (both.length === 0) return [];
+    return [
+      `the ${split} split shares ${plural(both.length, "picture")} with the training data (the first: ${both[0]!.image.path}): its figures tell less about new pictures`,
+    ];
+  });
 }
 
 function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimate"] {
@@ -81,7 +111,7 @@ function plannedEstimate({ stages, usdMicros, gpu }: Estimate): RunPlan["estimat
 /** What was asked for, without where the files lie and without what may change while it is done. */
 function askedFor(config: RunConfig) {
   const { data: _data, budgetUsd: _budget, maxConcurrentShards: _shards, evaluate, ...rest } = config;
-  const { data: _evaluated, selection: _selected, coco: _coco, ...rule } = evaluate ?? { data: undefined };
+  const { data: _d, selection: _s, coco: _c, amber: _a, ...rule } = evaluate ?? { data: undefined };
   return { rest, rule };
 }
 

@@ -67,7 +67,10 @@ function foreignServer(role: string, { baseUrl }: ModelRef, servers: readonly Al
 const sameUrl = (a: string, b: string): boolean => a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
 
 async function refuseData(config: RunConfig, blobs: Pick<BlobStore, "read">): Promise<Refused | undefined> {
-  if (config.evaluate?.coco !== undefined) return pathRefused("config.evaluate.coco", config.evaluate.coco);
+  for (const name of ["coco", "amber"] as const) {
+    const path = config.evaluate?.[name];
+    if (path !== undefined) return pathRefused(`config.evaluate.${name}`, path);
+  }
   const parts: [string, DataRef | undefined][] = [
     ["config.data", config.data],
     ["config.evaluate.data", config.evaluate?.data],

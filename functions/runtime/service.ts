@@ -14,7 +14,7 @@ import { ownDoor } from "../api/uploads/own-door.ts";
 import { UPLOAD_KEPT_MS } from "../api/uploads/uploads.ts";
 import { bundleConsole } from "../console/bundle.ts";
 import { consoleRoutes } from "../console/routes.ts";
-import type { PlanDeps } from "../evals/service-plan.ts";
+import { fetchedFiles } from "../evals/fetch/defaults.ts";
 import { checkWebhookUrl, safePost, type WebRules } from "../intake/safe-fetch.ts";
 import { serviceImages } from "../intake/service-images.ts";
 import { webhookNotifier } from "../webhooks/notifier.ts";
@@ -44,8 +44,6 @@ export type ServiceOptions = {
   configs: readonly RunConfig[];
   /** What may be called for images and webhooks; `{}`: the public internet by https. */
   web: WebRules;
-  /** Where the files of benchmarks lie on this machine; left out, only those are measured that need none. */
-  benchFiles?: PlanDeps["files"];
   maxActiveRuns?: number;
   /** Told what broke without anybody waiting for it. */
   onFault: (error: unknown, where: string) => void;
@@ -72,7 +70,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const evals = openEvaluationControl({
     ...{ local, admission, models, onFault: options.onFault },
     judges: options.configs.flatMap(modelsOf),
-    files: options.benchFiles ?? (async () => ({})),
+    files: (bench) => fetchedFiles(bench, options.env),
   });
   const deps = await apiDeps(local, { admission, runs, evals, models }, options);
   const app = new Hono();

@@ -22,7 +22,8 @@ export type WorkerDeps = {
   trainer: Trainer | undefined;
   /** Left out: everything is computed where the workers run. */
   gpu?: GpuDeps;
-  bench: (name: RunBenchName) => Bench;
+  /** A run's benchmark, with what the run keeps for it. */
+  bench: (name: RunBenchName, run: { runId: string; blobs: BlobStore }) => Promise<Bench>;
   /** Reports on the task that holds a token. */
   complete: (token: string, report: TaskReport) => Promise<unknown>;
   emit: EventSink;

@@ -16,7 +16,7 @@ export async function evaluate(
   const config = await readConfig(deps.blobs, runId);
   if (config.evaluate === undefined) throw new Error(`run ${runId} has no evaluate part`);
   const options = measureOptions(config.evaluate, config.seed);
-  const bench = deps.bench(config.evaluate.bench);
+  const bench = await deps.bench(config.evaluate.bench, { runId, blobs: deps.blobs });
   if (parsePassId(last).purpose === "control") {
     await writeJson(deps.blobs, sftControlKey(runId), measure(bench, await paidScored(deps, runId, last), options));
     return { measured: true };

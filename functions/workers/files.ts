@@ -92,7 +92,7 @@ export async function* eachScored(
 
 /** All of a pass's scored samples at once, about 60 kB each: for a split that is evaluated, not for a round (docs/scale.md). */
 export async function readScored(
-  deps: Pick<WorkerDeps, "store" | "blobs">,
+  deps: { store: Pick<WorkerDeps["store"], "shards">; blobs: WorkerDeps["blobs"] },
   runId: string,
   passId: PassId,
 ): Promise<Scored[]> {

@@ -62,7 +62,7 @@ async function baseAgainstFinal(
   if (config.evaluate === undefined) return nothing;
   const base = await readScored(deps, runId, "0.evaluate");
   if (base.length === 0) return nothing;
-  const bench = deps.bench(config.evaluate.bench);
+  const bench = await deps.bench(config.evaluate.bench, { runId, blobs: deps.blobs });
   const options = measureOptions(config.evaluate, config.seed);
   const last = rounds.findLast(({ metrics }) => metrics !== null)?.round;
   const aligned = last === undefined ? undefined : await readScored(deps, runId, `${last}.evaluate`);

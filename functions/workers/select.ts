@@ -42,7 +42,7 @@ async function decide({ runId, round, config, checkpoints }: Round, deps: Select
       considered: [],
     };
   }
-  const bench = deps.bench(evaluate.bench);
+  const bench = await deps.bench(evaluate.bench, { runId, blobs: deps.blobs });
   const options = measureOptions(evaluate, config.seed);
   const base = await paidScored(deps, runId, selectPassId(0, 0));
   const start = measure(bench, base, options);

@@ -1,6 +1,14 @@
 /** The one door to the figures: scored samples in, metrics out. */
 import { seedFor } from "../random.ts";
-import { FIGURES, type FigureName, type MetricSet, type Metrics } from "../schemas/metrics.ts";
+import {
+  BENCH_FIGURES,
+  type BenchFigureName,
+  FIGURES,
+  type FigureName,
+  type Figures,
+  type MetricSet,
+  type Metrics,
+} from "../schemas/metrics.ts";
 import type { Comparison } from "../schemas/report.ts";
 import type { Scored, ScoredCandidate } from "../schemas/sample.ts";
 import type { Bench } from "./bench.ts";
@@ -26,7 +34,13 @@ export function measureOptions(
 }
 
 const MEANS: ReadonlySet<FigureName> = new Set(["words", "sentences", "claims", "true_claims"]);
-const SHARES: ReadonlySet<FigureName> = new Set(FIGURES.filter((name) => !MEANS.has(name)));
+const SHARES: ReadonlySet<FigureName | BenchFigureName> = new Set([
+  ...FIGURES.filter((name) => !MEANS.has(name)),
+  ...BENCH_FIGURES,
+]);
+
+/** Those of every run, and the bench's own. */
+const figuresOf = (bench: Bench | undefined) => [...FIGURES, ...(bench?.figures ?? [])];
 
 /** A request that failed left no answer: it is missing, not good and not bad. An empty answer is an answer. */
 const arrived = (candidate: ScoredCandidate) => candidate.unusable !== "request_failed";
@@ -41,7 +55,7 @@ function tallyImages(bench: Bench | undefined, samples: readonly Scored[], answe
       .map((candidate) => tallyAnswer(bench, sample, candidate));
     perImage.set(sample.image.sha256, [...(perImage.get(sample.image.sha256) ?? []), ...tallies]);
   }
-  return new Map([...perImage].map(([image, tallies]) => [image, addTallies(tallies, FIGURES)]));
+  return new Map([...perImage].map(([image, tallies]) => [image, addTallies(tallies, figuresOf(bench))]));
 }
 
 /**
@@ -56,7 +70,7 @@ export function measure(bench: Bench | undefined, samples: readonly Scored[], op
   const candidates = samples.flatMap((sample) => counted(sample, options.answers));
   const answers = candidates.filter(arrived).length;
   return {
-    ...bootstrap(images, FIGURES, options, SHARES),
+    ...(bootstrap(images as Required<Tally>[], figuresOf(bench), options, SHARES) as Figures),
     samples: samples.length,
     images: images.length,
     answers,

@@ -1,30 +1,28 @@
 /** Counts what one image's answers contribute to every figure. */
-import type { FigureName, Figures } from "../schemas/metrics.ts";
+import type { BenchFigureName, FigureName } from "../schemas/metrics.ts";
 import type { Scored, ScoredCandidate, ScoredClaim } from "../schemas/sample.ts";
 import { wordCount } from "../stages/text.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench, ObjectCounts } from "./bench.ts";
 import type { Cluster, Ratio } from "./bootstrap.ts";
 import { chairAnswer } from "./chair.ts";
 
 /** Every figure's part, of one answer or of one image. */
-export type Tally = Cluster<FigureName>;
+export type Tally = Cluster<FigureName> & Partial<Cluster<BenchFigureName>>;
 
 const NOTHING: Ratio = { top: 0, bottom: 0 };
 const ratio = (top: number, bottom: number): Ratio => ({ top, bottom });
 const mean = (value: number): Ratio => ratio(value, 1);
+const NO_OBJECTS: ObjectCounts = {
+  response_hallucination: NOTHING,
+  response_hallucination_all: NOTHING,
+  mention_hallucination: NOTHING,
+  recall: NOTHING,
+};
 
-type ObjectFigure = "response_hallucination" | "response_hallucination_all" | "mention_hallucination" | "recall";
-
-function objects(bench: Bench, sample: Scored, text: string): Pick<Tally, ObjectFigure> {
+function objects(bench: Bench, sample: Scored, text: string): ObjectCounts {
+  if (bench.counts !== undefined) return bench.counts(text, sample) ?? NO_OBJECTS;
   const truth = bench.truth(sample);
-  if (truth === undefined) {
-    return {
-      response_hallucination: NOTHING,
-      response_hallucination_all: NOTHING,
-      mention_hallucination: NOTHING,
-      recall: NOTHING,
-    };
-  }
+  if (truth === undefined) return NO_OBJECTS;
   const { mentioned, hallucinated, correct, truthSize } = chairAnswer({ mentions: bench.mentions(text), truth });
   const any = Number(hallucinated.length > 0);
   return {
@@ -87,13 +85,6 @@ function claims(bench: Bench | undefined, sample: Scored, candidate: ScoredCandi
   };
 }
 
-const NO_OBJECTS: Pick<Tally, ObjectFigure> = {
-  response_hallucination: NOTHING,
-  response_hallucination_all: NOTHING,
-  mention_hallucination: NOTHING,
-  recall: NOTHING,
-};
-
 /** One answer's part of every figure. */
 export function tallyAnswer(bench: Bench | undefined, sample: Scored, candidate: ScoredCandidate): Tally {
   return {
@@ -104,8 +95,11 @@ export function tallyAnswer(bench: Bench | undefined, sample: Scored, candidate:
 }
 
 /** Sums tallies figure by figure. */
-export function addTallies(tallies: readonly Tally[], names: readonly (keyof Figures)[]): Tally {
-  const add = (name: FigureName) =>
-    tallies.reduce((total, tally) => ratio(total.top + tally[name].top, total.bottom + tally[name].bottom), NOTHING);
+export function addTallies(tallies: readonly Tally[], names: readonly (FigureName | BenchFigureName)[]): Tally {
+  const add = (name: FigureName | BenchFigureName) =>
+    tallies.reduce((total, tally) => {
+      const { top, bottom } = tally[name] ?? NOTHING;
+      return ratio(total.top + top, total.bottom + bottom);
+    }, NOTHING);
   return Object.fromEntries(names.map((name) => [name, add(name)])) as Tally;
 }

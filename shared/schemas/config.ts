@@ -124,7 +124,7 @@ export const TrainConfig = z.strictObject({
 export type TrainConfig = z.infer<typeof TrainConfig>;
 
 /** Benchmarks that need no judge (docs/evaluation.md). */
-export const RunBenchName = z.enum(["scenes", "object-halbench"]);
+export const RunBenchName = z.enum(["scenes", "object-halbench", "amber"]);
 export type RunBenchName = z.infer<typeof RunBenchName>;
 
 export const EvaluateConfig = z
@@ -132,6 +132,8 @@ export const EvaluateConfig = z
     bench: RunBenchName,
     /** Folder of COCO 2014's annotations, the truth of `object-halbench`; left out, the rows tell it themselves as `objects`. */
     coco: z.string().min(1).optional(),
+    /** AMBER's folder `data`, the truth of `amber`, whose pictures are known by AMBER's names. */
+    amber: z.string().min(1).optional(),
     /** The split whose figures are reported. */
     data: DataRef,
     /** The split that chooses the checkpoint; apart from the reported one. Without it the last checkpoint is promoted. */
@@ -149,19 +151,21 @@ export const EvaluateConfig = z
     bootstrapResamples: z.int().min(100).default(1000),
     /** What a round's figures have to be, e.g. `recall >= 0.9 and words > 20` (docs/evaluation.md). A checkpoint that fails it on the selection split is not
      * promoted; on the reported split it is told. */
-    gate: z
-      .string()
-      .superRefine((expression, context) => {
-        const fault = runGateFault(expression);
-        if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-      })
-      .optional(),
+    gate: z.string().optional(),
     /** The run ends, as finished, after a round whose reported figures fail the gate. */
     stopAtGate: z.boolean().optional(),
   })
   .refine(({ bench, coco }) => coco === undefined || bench === "object-halbench", {
     path: ["coco"],
     error: "coco is of the bench object-halbench; leave it out, or choose that bench",
+  })
+  .refine(({ bench, amber }) => (amber === undefined) === (bench !== "amber"), {
+    path: ["amber"],
+    error: 'bench "amber" needs amber, the path of AMBER\'s folder "data", and no other bench takes it',
+  })
+  .superRefine(({ bench, gate }, context) => {
+    const fault = gate === undefined ? undefined : runGateFault(gate, bench);
+    if (fault !== undefined) context.addIssue({ code: "custom", path: ["gate"], message: fault });
   })
   .refine(({ gate, stopAtGate }) => stopAtGate !== true || gate !== undefined, {
     path: ["stopAtGate"],

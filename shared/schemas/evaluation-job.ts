@@ -49,6 +49,14 @@ export const EvaluationRow = z.strictObject({
   reason: z.string().optional(),
   createdAt: z.int(),
   updatedAt: z.int(),
+  /** Who answered, as it was asked for; `answers`: how many were sent. */
+  subject: z
+    .strictObject({
+      run: EvaluationRequest.shape.run.unwrap().nullable(),
+      model: z.string().nullable(),
+      answers: z.int().nullable(),
+    })
+    .optional(),
   budgetUsdMicros: z.int().min(0),
   items: z.int().min(0),
   /** With a gate, once the figures are there. */

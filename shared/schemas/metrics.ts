@@ -57,7 +57,22 @@ export type Figures = z.infer<typeof Figures>;
 export type FigureName = keyof Figures;
 export const FIGURES = Object.keys(Figures.shape) as FigureName[];
 
+/** Figures of one benchmark alone, under its own names; a run by another one does not have them. */
+export const BenchFigures = z.strictObject({
+  /** AMBER's CHAIR: objects named that are not there, of the objects named; `mention_hallucination` is the same. */
+  chair: Estimate,
+  /** AMBER's Cover: annotated objects named, of the annotated ones; `recall` is the same. */
+  cover: Estimate,
+  /** AMBER's Hal: answers naming an object that is not there, of all; `response_hallucination_all` is the same. */
+  hal: Estimate,
+  /** AMBER's Cog: objects named that are annotated as likely to be imagined, of the objects named. */
+  cog: Estimate,
+});
+export type BenchFigureName = keyof z.infer<typeof BenchFigures>;
+export const BENCH_FIGURES = Object.keys(BenchFigures.shape) as BenchFigureName[];
+
 export const MetricSet = Figures.extend({
+  ...BenchFigures.partial().shape,
   samples: z.int().min(0),
   /** Different images: the number of clusters behind every interval. */
   images: z.int().min(0),

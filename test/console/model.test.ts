@@ -4,6 +4,7 @@ import type { RunDetail } from "../../functions/api/contract/runs.ts";
 import { actionOn } from "../../functions/console/model/actions.ts";
 import { answerAfter, askedAt, chatBody, ended } from "../../functions/console/model/chat.ts";
 import { marking, pairClaims, type ShownClaim } from "../../functions/console/model/claims.ts";
+import { subjectText } from "../../functions/console/model/evaluation.ts";
 import { funnelRows } from "../../functions/console/model/funnel.ts";
 import { liveAfter, type Numbered, startLive, withSnapshot } from "../../functions/console/model/live-run.ts";
 import { demoBody, ownBody } from "../../functions/console/model/new-run.ts";
@@ -184,7 +185,18 @@ describe("chat", () => {
 test("an address leads to its page and back, whatever an id holds", () => {
   const href = hrefOf(["runs", "a/b ü", "samples", "s?1"], { pass: "1.train", state: undefined });
   assert.deepEqual(routeOf(href), { page: "sample", runId: "a/b ü", sampleId: "s?1", query: { pass: "1.train" } });
+  assert.deepEqual(routeOf("#/evals"), { page: "evals" });
+  assert.deepEqual(routeOf("#/evals/evl_1"), { page: "eval", id: "evl_1" });
   assert.deepEqual(routeOf("#/nowhere"), { page: "unknown", path: "nowhere" });
+});
+
+test("an evaluation says whose answers it is of, also one that an earlier version began", () => {
+  const subject = { run: { id: "demo-1", round: 2 }, model: null, answers: null };
+  assert.equal(subjectText({ subject }), "round 2 of demo-1");
+  assert.equal(subjectText({ subject: { ...subject, run: { id: "demo-1", round: 0 } } }), "the base model of demo-1");
+  assert.equal(subjectText({ subject: { run: null, model: "m", answers: null } }), "m");
+  assert.equal(subjectText({ subject: { run: null, model: null, answers: 2 } }), "2 sent answers");
+  assert.equal(subjectText({ subject: null }), "answers");
 });
 
 test("a form that cannot be sent says which field is wrong", () => {

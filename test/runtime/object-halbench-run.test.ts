@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { winkTagger } from "../../functions/evals/object-halbench/wink.ts";
 import { planEvaluation } from "../../functions/evals/service-plan.ts";
 import { carryOut } from "../../functions/runtime/carry-out.ts";
@@ -12,12 +14,15 @@ import { readScored } from "../../functions/workers/files.ts";
 import { evaluate } from "../../shared/evaluation/evaluate.ts";
 import { objectHalbench } from "../../shared/evaluation/object-halbench/object-halbench.ts";
 import { COCO_VOCABULARY } from "../../shared/evaluation/object-halbench/vocabulary.ts";
-import { reportKey } from "../../shared/keys.ts";
+import { metricsKey, reportKey } from "../../shared/keys.ts";
 import { RunConfig } from "../../shared/schemas/config.ts";
 import { EvaluationRequest } from "../../shared/schemas/evaluation-job.ts";
+import { Metrics } from "../../shared/schemas/metrics.ts";
 import { cocoFiles, type FixtureImage } from "../evals/object-halbench/coco-fixture.ts";
 import { writeSmallRun } from "../support/small-run.ts";
 import { tempFolder } from "../support/temp-folder.ts";
+
+const MAIN = new URL("../../functions/cli/main.ts", import.meta.url).pathname;
 
 type Row = { image: string; image_id?: number; objects?: string[]; scene: { objects: { class: string }[] } };
 
@@ -76,7 +81,7 @@ describe("a run that measures itself by Object HalBench", () => {
       evaluate: { ...scenes.evaluate, bench: "object-halbench", sftControl: false, ...more },
     });
 
-  /** What the service makes of `{"run": …}`: the run's own answers on its own bench, else its checkpoint is asked. */
+  /** What the service and the command line make of a run's round: the run's own answers on its own bench, else its checkpoint is asked. */
   async function measuredAgain(id: string, checkpoint: string): Promise<void> {
     const { dataDir, store, blobs } = local;
     const deps = { dataDir, store, blobs, judges: [], files: async () => ({}), served: async () => undefined };
@@ -86,6 +91,14 @@ describe("a run that measures itself by Object HalBench", () => {
     assert.ok(own.answers.kind === "stored");
     assert.deepEqual([own.opened.items.length, own.answers.answers.length], [8, 8]);
     assert.equal(own.answers.told.model, checkpoint);
+    const asking = ["eval", "--run", id, "--round", "1", "--bench", "object-halbench", "--data", dataDir, "--json"];
+    const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...asking]);
+    const [told] = JSON.parse(stdout).benches;
+    assert.deepEqual([told.result.items, told.spentUsd, told.comparison.items], [8, 0, 8]);
+    assert.match(told.result.answers.source, /^stored answers of run .*, round 1, greedy$/);
+    const metrics = await local.blobs.read(metricsKey(id, "1.evaluate"));
+    const { greedy } = Metrics.parse(JSON.parse(new TextDecoder().decode(metrics)));
+    assert.equal(told.result.figures.recall.value, greedy!.recall.value);
     const other = await ofRound("scenes");
     assert.ok(other.answers.kind === "model");
     assert.equal(other.answers.checkpoint?.id, checkpoint);

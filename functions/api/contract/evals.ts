@@ -43,6 +43,14 @@ export const EvaluationView = z
   .object({
     id: z.string(),
     bench: BenchName,
+    /** Who answered: one of the three; `answers` is the number of those that were sent. Null: an earlier version began it. */
+    subject: z
+      .object({
+        run: z.object({ id: z.string(), round: z.int() }).nullable(),
+        model: z.string().nullable(),
+        answers: z.int().nullable(),
+      })
+      .nullable(),
     state: EvaluationState,
     /** Why it is paused, stopped or failed. */
     reason: z.string().nullable(),

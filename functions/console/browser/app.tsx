@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { hrefOf, type Route, routeOf } from "../model/route.ts";
 import { ChatPage } from "./pages/chat.tsx";
+import { EvalPage } from "./pages/eval.tsx";
+import { EvalsPage } from "./pages/evals.tsx";
 import { NewRunPage } from "./pages/new-run.tsx";
 import { PairsPage } from "./pages/pairs.tsx";
 import { RunPage } from "./pages/run.tsx";
@@ -16,6 +18,8 @@ const TITLE: Record<Route["page"], string> = {
   samples: "Samples",
   sample: "Sample",
   pairs: "Pairs",
+  evals: "Evaluations",
+  eval: "Evaluation",
   chat: "Chat",
   unknown: "Not found",
 };
@@ -34,6 +38,10 @@ function Page({ route }: { route: Route }) {
       return <SamplePage runId={route.runId} sampleId={route.sampleId} query={route.query} />;
     case "pairs":
       return <PairsPage runId={route.runId} query={route.query} />;
+    case "evals":
+      return <EvalsPage />;
+    case "eval":
+      return <EvalPage id={route.id} />;
     case "chat":
       return <ChatPage query={route.query} />;
     case "unknown":
@@ -77,6 +85,7 @@ function placeOf(route: Route): string {
 
 const NAVIGATION = [
   { href: hrefOf([]), name: "Runs", pages: ["runs", "new-run", "run", "samples", "sample", "pairs"] },
+  { href: hrefOf(["evals"]), name: "Evaluations", pages: ["evals", "eval"] },
   { href: hrefOf(["chat"]), name: "Chat", pages: ["chat"] },
 ];
 

@@ -1,7 +1,9 @@
 /** The API as the console calls it. The key lies in the tab's session storage and nowhere else. */
 import type { z } from "@hono/zod-openapi";
+import type { EvaluationResult } from "../../../shared/schemas/evaluation.ts";
 import type { ExportFormat } from "../../../shared/schemas/lineage.ts";
 import type { Report } from "../../../shared/schemas/report.ts";
+import type { EvaluationDetail, EvaluationView } from "../../api/contract/evals.ts";
 import type { PilotView, RunDetail, RunView } from "../../api/contract/runs.ts";
 import type { SampleItem, SampleView } from "../../api/contract/samples.ts";
 import type { ManifestView, UsageView } from "../../api/contract/service.ts";
@@ -12,7 +14,7 @@ import type { RunInput } from "../model/new-run.ts";
 export type Estimate = PilotView;
 export type Usage = z.infer<typeof UsageView>;
 export type Manifest = z.infer<typeof ManifestView>;
-export type { RunDetail, RunView, SampleItem, SampleView };
+export type { EvaluationDetail, EvaluationView, RunDetail, RunView, SampleItem, SampleView };
 export { ServiceError };
 
 const KEY = "rlaifv-key";
@@ -122,6 +124,23 @@ export const runs = {
     };
     return connect("", { ...options, fetch: fetching }).events(id, { after, signal });
   },
+};
+
+const evaluation = v1.evals[":id"];
+
+export const evaluations = {
+  list: (query: Query, signal?: AbortSignal) => jsonOf(v1.evals.$get({ query: asText(query) }, during(signal))),
+  get: (id: string, signal?: AbortSignal) => jsonOf(evaluation.$get({ param: { id } }, during(signal))),
+  create: (body: object): Promise<EvaluationView> =>
+    call("/v1/evals", {
+      ...{ method: "POST", body: JSON.stringify(body) },
+      headers: { "content-type": "application/json", ...once() },
+    }).then((response) => response.json()),
+  cancel: (id: string) => jsonOf(evaluation.cancel.$post({ param: { id }, header: once() })),
+  async result(id: string, signal?: AbortSignal): Promise<EvaluationResult> {
+    return (await call(`/v1/evals/${encodeURIComponent(id)}/report`, signal === undefined ? {} : { signal })).json();
+  },
+  reportAddress: (id: string) => `/v1/evals/${encodeURIComponent(id)}/report?format=html`,
 };
 
 export type Connection = "open" | "broken";

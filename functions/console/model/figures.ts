@@ -1,6 +1,6 @@
 /** The charts of a run as data: what is drawn and what stands in the table below are the same numbers. */
 import type { TrainStep } from "../../../shared/ports/trainer.ts";
-import type { Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
+import type { BenchFigureName, Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
 import type { Report } from "../../../shared/schemas/report.ts";
 import { count, decimal, inUnit, percent, type Unit, withInterval } from "../../report/format.ts";
 
@@ -18,7 +18,14 @@ export type Figure = {
   | { kind: "curve"; points: CurvePoint[]; reference: number | null }
 );
 
-type Over = { name: FigureName; title: string; hint: string; unit: Unit; fromZero: boolean; tone: "good" | "bad" };
+type Over = {
+  name: FigureName | BenchFigureName;
+  title: string;
+  hint: string;
+  unit: Unit;
+  fromZero: boolean;
+  tone: "good" | "bad";
+};
 
 const OVER_ROUNDS: readonly Over[] = [
   {
@@ -45,8 +52,43 @@ const OVER_ROUNDS: readonly Over[] = [
     fromZero: false,
     tone: "good",
   },
+  {
+    name: "chair",
+    title: "CHAIR (AMBER)",
+    hint: "% of objects named, lower is better",
+    unit: "percent",
+    fromZero: true,
+    tone: "bad",
+  },
+  {
+    name: "cover",
+    title: "Cover (AMBER)",
+    hint: "% of annotated objects, should not fall",
+    unit: "percent",
+    fromZero: false,
+    tone: "good",
+  },
+  {
+    name: "hal",
+    title: "Hal (AMBER)",
+    hint: "% of answers, lower is better",
+    unit: "percent",
+    fromZero: true,
+    tone: "bad",
+  },
+  {
+    name: "cog",
+    title: "Cog (AMBER)",
+    hint: "% of objects named, lower is better",
+    unit: "percent",
+    fromZero: true,
+    tone: "bad",
+  },
   { name: "words", title: "Words per answer", hint: "should not fall", unit: "number", fromZero: true, tone: "good" },
 ];
+
+/** A figure that only another benchmark has. */
+const NOT_MEASURED: Estimate = { value: null, ci: null, n: 0 };
 
 type At = { round: number; metrics: Metrics };
 
@@ -55,7 +97,8 @@ function evaluations({ base, rounds }: Report): At[] {
   return [...first, ...rounds.flatMap(({ round, metrics }) => (metrics === null ? [] : [{ round, metrics }]))];
 }
 
-function bandPoint(round: number, { value, ci }: Estimate, unit: Unit): BandPoint[] {
+function bandPoint(round: number, estimate: Estimate | undefined, unit: Unit): BandPoint[] {
+  const { value, ci } = estimate ?? NOT_MEASURED;
   const scale = unit === "percent" ? 100 : 1;
   if (value === null) return [];
   const [low, high] = ci ?? [value, value];
@@ -69,8 +112,8 @@ function overRounds(at: readonly At[], { name, ...shown }: Over, confidence: str
   if (points.length === 0) return [];
   const rows = at.map(({ round, metrics }) => [
     roundName(round),
-    withInterval(metrics[name], shown.unit),
-    inUnit(metrics.greedy?.[name].value ?? null, shown.unit),
+    withInterval(metrics[name] ?? NOT_MEASURED, shown.unit),
+    inUnit(metrics.greedy?.[name]?.value ?? null, shown.unit),
   ]);
   const head = ["round", `sampled, ${confidence} CI`, "greedy"];
   return [{ kind: "band", id: name, ...shown, points, table: { head, rows } }];

@@ -7,6 +7,8 @@ export type Route =
   | { page: "samples"; runId: string; query: Record<string, string> }
   | { page: "sample"; runId: string; sampleId: string; query: Record<string, string> }
   | { page: "pairs"; runId: string; query: Record<string, string> }
+  | { page: "evals" }
+  | { page: "eval"; id: string }
   | { page: "chat"; query: Record<string, string> }
   | { page: "unknown"; path: string };
 
@@ -22,6 +24,7 @@ function matched([first, runId, part, item]: string[], query: Record<string, str
   if (first === undefined) return { page: "runs" };
   if (first === "new-run") return { page: "new-run" };
   if (first === "chat") return { page: "chat", query };
+  if (first === "evals") return runId === undefined ? { page: "evals" } : { page: "eval", id: runId };
   if (first !== "runs") return undefined;
   if (runId === undefined) return { page: "runs" };
   if (part === undefined) return { page: "run", runId };

@@ -2,9 +2,13 @@
 import type { BenchName } from "../../../shared/schemas/evaluation.ts";
 import type { BenchOptions } from "../bench.ts";
 import { isFetchedBench } from "../sources.ts";
-import { fetchedPath } from "./cache.ts";
+import { cacheFolder, fetchedPath } from "./cache.ts";
 
 type Files = Partial<Record<"data" | "coco" | "references" | "images", string>>;
+
+/** The files of a bench on this machine, by the platform's cache; nothing where there are none. */
+export const fetchedFiles = (bench: BenchName, env: NodeJS.ProcessEnv): Promise<Files> =>
+  withFetched(bench, {}, cacheFolder(undefined, env));
 
 /** Below a bench's folder in the cache. */
 const FILES: Readonly<Record<string, Files>> = {

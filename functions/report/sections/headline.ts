@@ -1,5 +1,5 @@
 /** The top of the page: what came of the run in one sentence, and the figures before and after. */
-import type { Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
+import type { BenchFigureName, Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
 import type { Report } from "../../../shared/schemas/report.ts";
 import { dollars, duration, interval, inUnit, percent, plural, points, relativeChange, type Unit } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
@@ -40,7 +40,7 @@ function lead(report: Report): Markup {
 }
 
 type Card = {
-  name: FigureName;
+  name: FigureName | BenchFigureName;
   title: string;
   unit: Unit;
   better: "lower" | "higher" | "neither";
@@ -64,6 +64,10 @@ const CARDS: readonly Card[] = [
   },
   { name: "recall", title: "Object recall", unit: "percent", better: "higher", change: "points" },
   { name: "words", title: "Words per answer", unit: "number", better: "neither", change: "relative" },
+  { name: "chair", title: "CHAIR (AMBER)", unit: "percent", better: "lower", change: "relative" },
+  { name: "cover", title: "Cover (AMBER)", unit: "percent", better: "higher", change: "points" },
+  { name: "hal", title: "Hal (AMBER)", unit: "percent", better: "lower", change: "relative" },
+  { name: "cog", title: "Cog (AMBER)", unit: "percent", better: "lower", change: "relative" },
   { name: "labeler_agreement", title: "Labeler agreement", unit: "percent", better: "neither", change: "points" },
 ];
 
@@ -76,9 +80,11 @@ function badge(before: Estimate, after: Estimate, { better, change }: Card): Mar
   return html`<span class="change ${tone}">${text}</span>`;
 }
 
-function card(shown: Card, base: Metrics, aligned: Metrics | null, confidence: string): Markup {
+/** Nothing for a figure that only another benchmark has. */
+function card(shown: Card, base: Metrics, aligned: Metrics | null, confidence: string): Markup | null {
   const { name, title, unit } = shown;
   const [before, after] = [base[name], aligned?.[name]];
+  if (before === undefined) return null;
   const now = after ?? before;
   const was = after !== undefined && html`<span class="was">${inUnit(before.value, unit)} → </span>`;
   const changed = after !== undefined && badge(before, after, shown);

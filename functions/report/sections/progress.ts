@@ -1,12 +1,19 @@
 /** The figures over the rounds: a chart and a table each. */
-import type { Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
+import type { BenchFigureName, Estimate, FigureName, Metrics } from "../../../shared/schemas/metrics.ts";
 import type { Report } from "../../../shared/schemas/report.ts";
 import { type BandPoint, bandChart, type Level } from "../charts.ts";
 import { inUnit, type Unit, withInterval } from "../format.ts";
 import { html, type Markup } from "../markup.ts";
 import { confidenceOf } from "./headline.ts";
 
-type Chart = { name: FigureName; title: string; hint: string; unit: Unit; fromZero: boolean; good: boolean };
+type Chart = {
+  name: FigureName | BenchFigureName;
+  title: string;
+  hint: string;
+  unit: Unit;
+  fromZero: boolean;
+  good: boolean;
+};
 
 const CHARTS: readonly Chart[] = [
   {
@@ -41,6 +48,38 @@ const CHARTS: readonly Chart[] = [
     fromZero: false,
     good: true,
   },
+  {
+    name: "chair",
+    title: "CHAIR (AMBER)",
+    hint: "% of objects named, lower is better",
+    unit: "percent",
+    fromZero: true,
+    good: false,
+  },
+  {
+    name: "cover",
+    title: "Cover (AMBER)",
+    hint: "% of annotated objects, should not fall",
+    unit: "percent",
+    fromZero: false,
+    good: true,
+  },
+  {
+    name: "hal",
+    title: "Hal (AMBER)",
+    hint: "% of answers, lower is better",
+    unit: "percent",
+    fromZero: true,
+    good: false,
+  },
+  {
+    name: "cog",
+    title: "Cog (AMBER)",
+    hint: "% of objects named, lower is better",
+    unit: "percent",
+    fromZero: true,
+    good: false,
+  },
   { name: "words", title: "Words per answer", hint: "should not fall", unit: "number", fromZero: true, good: true },
   {
     name: "true_claims",
@@ -52,6 +91,9 @@ const CHARTS: readonly Chart[] = [
   },
 ];
 
+/** A figure that only another benchmark has. */
+const NOT_MEASURED: Estimate = { value: null, ci: null, n: 0 };
+
 type At = { round: number; metrics: Metrics };
 
 function evaluations(report: Report): At[] {
@@ -60,7 +102,8 @@ function evaluations(report: Report): At[] {
   return [...base, ...rounds];
 }
 
-function bandPoint(round: number, { value, ci }: Estimate): BandPoint[] {
+function bandPoint(round: number, estimate: Estimate | undefined): BandPoint[] {
+  const { value, ci } = estimate ?? NOT_MEASURED;
   return value === null ? [] : [{ round, value, low: ci?.[0] ?? value, high: ci?.[1] ?? value }];
 }
 
@@ -68,13 +111,13 @@ const level = (round: number, value: number | null | undefined): Level[] =>
   value === null || value === undefined ? [] : [{ round, value }];
 
 function row({ round, metrics }: At, { name, unit }: Chart): Markup {
-  const greedy = metrics.greedy?.[name].value ?? null;
-  return html`<tr><th scope="row">${round === 0 ? "base" : round}</th><td>${withInterval(metrics[name], unit)}</td><td>${inUnit(greedy, unit)}</td></tr>`;
+  const greedy = metrics.greedy?.[name]?.value ?? null;
+  return html`<tr><th scope="row">${round === 0 ? "base" : round}</th><td>${withInterval(metrics[name] ?? NOT_MEASURED, unit)}</td><td>${inUnit(greedy, unit)}</td></tr>`;
 }
 
 function figure(chart: Chart, at: readonly At[], confidence: string): Markup | null {
   const sampled = at.flatMap(({ round, metrics }) => bandPoint(round, metrics[chart.name]));
-  const greedy = at.flatMap(({ round, metrics }) => level(round, metrics.greedy?.[chart.name].value));
+  const greedy = at.flatMap(({ round, metrics }) => level(round, metrics.greedy?.[chart.name]?.value));
   if (sampled.length === 0) return null;
   return html`<figure><figcaption><h3>${chart.title}</h3><span class="fine">${chart.hint}</span></figcaption>
     ${bandChart(`${chart.title} over the rounds; the table below has the numbers`, { sampled, greedy }, chart)}

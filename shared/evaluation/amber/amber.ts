@@ -67,17 +67,28 @@ type Generative = Extract<AmberItem, { task: "generative" }>;
 type Discriminative = Extract<AmberItem, { task: "discriminative" }>;
 type Scored = Pick<ItemScore, "missing" | "parts" | "detail">;
 
-function described(item: Generative, text: string, words: Words, mode: EvaluationMode): Scored {
+/** What a description adds to CHAIR, Cover, Hal and Cog in strict mode; `named`: its objects, with repeats. */
+export function amberCounts(text: string, annotation: Annotation, words: Words) {
   const nouns = objectWords(words.nouns(text), words.universe);
-  const answer = amberAnswer(nouns, item, words);
+  const answer = amberAnswer(nouns, annotation, words);
+  const { mentioned, hallucinated, cognitive, covered, truth } = answer;
+  return {
+    ...{ nouns, answer, named: mentioned.length },
+    chair: { top: hallucinated.length, bottom: mentioned.length },
+    cover: { top: covered.size, bottom: truth.size },
+    hal: { top: Number(hallucinated.length > 0), bottom: 1 },
+    cog: { top: cognitive.length, bottom: mentioned.length },
+  };
+}
+
+function described(item: Generative, text: string, words: Words, mode: EvaluationMode): Scored {
+  const { nouns, answer, chair, cover, hal, cog } = amberCounts(text, item, words);
   const script = scriptCounts(nouns, item, words);
   const { mentioned, hallucinated, cognitive, covered, imagined, truth, targets } = answer;
   const parity = mode === "parity";
   const parts: ItemScore["parts"] = {
-    chair: { top: hallucinated.length, bottom: mentioned.length },
-    cover: parity ? script.cover : { top: covered.size, bottom: truth.size },
-    hal: { top: Number(hallucinated.length > 0), bottom: 1 },
-    cog: { top: cognitive.length, bottom: mentioned.length },
+    ...{ chair, hal, cog },
+    cover: parity ? script.cover : cover,
     cog_targets: parity ? script.cog : { top: imagined.size, bottom: targets.size },
     words: { top: wordCount(text), bottom: 1 },
   };

@@ -1,7 +1,7 @@
 /** Object HalBench as a run measures itself with it: judge-free, in strict mode, the truth beside every sample. */
 import { z } from "zod";
-import { normalWords, sentencesOf } from "../../stages/text.ts";
 import type { Bench } from "../bench.ts";
+import { freeSentences } from "../free-sentences.ts";
 import { mentionsOfObjects, strictObjects, type Tagger } from "./normalise.ts";
 import { COCO_VOCABULARY } from "./vocabulary.ts";
 
@@ -23,14 +23,6 @@ export function objectHalbenchOfRun(tagger: Tagger): Bench {
         : undefined;
     },
     mentions: (text) => mentionsOfObjects(strictObjects(tagger(text), COCO_VOCABULARY), COCO_VOCABULARY),
-    sentences(text) {
-      const sentences = sentencesOf(text);
-      const words = sentences.map(normalWords);
-      return sentences.map((sentence, at) => ({
-        text: sentence,
-        malformed: false,
-        duplicate: words.indexOf(words[at]!) < at,
-      }));
-    },
+    sentences: freeSentences,
   };
 }

@@ -9,6 +9,7 @@ import { useLiveRun, type Watched } from "../live/use-live-run.ts";
 import { DatasetExports } from "../parts/dataset-exports.tsx";
 import { ChartFigure } from "../parts/figure.tsx";
 import { FunnelTable } from "../parts/funnel.tsx";
+import { Measure } from "../parts/measure.tsx";
 import { MoneyMeter } from "../parts/meter.tsx";
 import { ParkedSamples } from "../parts/parked.tsx";
 import { ProblemNote } from "../parts/problem.tsx";
@@ -53,6 +54,7 @@ function OpenRun({ watched, live }: { watched: Watched; live: LiveRun }) {
       </section>
       <ParkedSamples run={run} {...outcome} />
       <Figures watched={watched} live={live} />
+      <Measure run={run} report={watched.report} />
       <DatasetExports run={run} report={watched.report} pairs={live.pairs} />
       <RunFacts run={run} />
     </>
