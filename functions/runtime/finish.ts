@@ -1,8 +1,9 @@
 /** What a run leaves for people: the report as JSON and as a page, and every round's dataset. */
 
+import { z } from "zod";
 import { readLines } from "../../shared/jsonl.ts";
 import { pairsKey, planKey, reportKey, roundPrefix, selectionKey } from "../../shared/keys.ts";
-import { contentKey } from "../../shared/ports/blob-store.ts";
+import { type BlobStore, contentKey } from "../../shared/ports/blob-store.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { ExportFormat, Lineage, LineageModel } from "../../shared/schemas/lineage.ts";
 import { Pair } from "../../shared/schemas/pair.ts";
@@ -32,9 +33,16 @@ export async function finishRun(run: RunRow, world: World): Promise<Report> {
   for (const { round } of report.rounds) {
     for (const format of ["jsonl", "parquet"] as const) await exportRound({ runId, round, format }, world);
   }
-  await writeJson(world.blobs, reportKey(runId, "json"), report);
   await world.blobs.write(reportKey(runId, "html"), reportHtml(report, await examplesOf(report, world)));
+  await writeJson(world.blobs, reportKey(runId, "json"), report); // last: it says of what state the run was
   return report;
+}
+
+const ReportedState = z.object({ run: z.object({ state: z.string() }) });
+
+/** Whether a finished run has all that `finishRun` writes; what an earlier pause left does not count. */
+export async function isFinishedWhole(runId: string, blobs: Pick<BlobStore, "read">): Promise<boolean> {
+  return (await readJson(blobs, reportKey(runId, "json"), ReportedState))?.run.state === "finished";
 }
 
 /** The report as far as the run has come; a finished run's as it was written. */

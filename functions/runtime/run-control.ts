@@ -1,12 +1,12 @@
 /** What people do with runs: begin, pause, resume, cancel, give money. Who does a run's work is behind `RunWork`. */
 import { toMicros } from "../../shared/budget/prices.ts";
-import { reportKey } from "../../shared/keys.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
 import type { RunRow } from "../../shared/schemas/rows.ts";
 import type { Admission, Principal } from "../api/admission/admission.ts";
 import type { Created, Moved, Refused, RunControl } from "../api/deps.ts";
 import { createRun } from "./create-run.ts";
 import { cancelled, isShortOfMoney, pausedByHand, type RunStopped } from "./endings.ts";
+import { isFinishedWhole } from "./finish.ts";
 import { oneByOne } from "./one-by-one.ts";
 import { runPilot } from "./pilot.ts";
 import { type PlannedRun, planRun } from "./plan-run.ts";
@@ -182,5 +182,5 @@ async function takeUp(control: Control): Promise<void> {
 /** Work that nobody does any more: a run, or the report and datasets of one that finished. */
 async function isLeftOver({ runId, state }: RunRow, { blobs }: World): Promise<boolean> {
   if (state === "queued" || state === "running") return true;
-  return state === "finished" && (await blobs.read(reportKey(runId, "html"), { offset: 0, length: 0 })) === undefined;
+  return state === "finished" && !(await isFinishedWhole(runId, blobs));
 }

@@ -71,7 +71,7 @@ export async function policyOfPass(
 
 /** The files with a pass's scored samples, in shard order; none until nothing of the pass is left to do. Failed shards are left out. */
 export async function scoredKeys(
-  { store }: Pick<WorkerDeps, "store">,
+  { store }: { store: Pick<WorkerDeps["store"], "shards"> },
   runId: string,
   passId: PassId,
 ): Promise<string[]> {

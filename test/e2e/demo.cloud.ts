@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { jsonOf } from "../../functions/client/client.ts";
+import { isFinishedWhole } from "../../functions/runtime/finish.ts";
 import { spentMicros } from "../../functions/workers/gpu/call-money.ts";
 import { runAccount } from "../../shared/budget/accounts.ts";
 import type { RunConfig } from "../../shared/schemas/config.ts";
@@ -13,9 +14,9 @@ import { noDynamo } from "../support/dynamo-local.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 /** RLAIFV_E2E_IMAGES=200 runs the demo's full size. */
-const IMAGES = Number(process.env["RLAIFV_E2E_IMAGES"] ?? 40);
+const IMAGES = Number(process.env["RLAIFV_E2E_IMAGES"] ?? 24);
 const SIZE = { rounds: 4, images: IMAGES, selection: IMAGES / 2, evaluation: IMAGES / 2 };
-const PATIENCE_MS = 15 * 60_000;
+const PATIENCE_MS = 8 * 60_000;
 
 describe("the demo in the cloud", { skip: noDynamo }, () => {
   let folder: Awaited<ReturnType<typeof tempFolder>>;
@@ -62,7 +63,10 @@ describe("the demo in the cloud", { skip: noDynamo }, () => {
     while (cloud.modal.running().length === 0) await wait(20);
     await jsonOf(cloud.client.api.v1.runs[":id"].cancel.$post({ param: { id: runId }, header: {} }));
     await untilState(runId, "stopped", cloud);
-    await until(async () => cloud.modal.running().length === 0, "calls go on");
+    await until(
+      async () => cloud.modal.running().length === 0,
+      () => "calls go on",
+    );
     await assertBooksClosed(runId, cloud);
   });
 });
@@ -115,19 +119,15 @@ async function untilState(runId: string, wanted: string, cloud: TestCloud): Prom
     async () => {
       const run = await cloud.cloud.store.runs.get(runId);
       if (run?.state === "failed" && wanted !== "failed") throw new Error(`${run.reason}\n${lastErrors(cloud)}`);
-      if (run?.state !== wanted) return false;
-      return (
-        wanted !== "finished" ||
-        (await cloud.bucket.read(`runs/${runId}/report.html`, { offset: 0, length: 1 })) !== undefined
-      );
+      return run?.state === wanted && (wanted !== "finished" || (await isFinishedWhole(runId, cloud.bucket)));
     },
-    `the run did not become ${wanted}\n${lastErrors(cloud)}`,
+    () => `the run did not become ${wanted}\n${lastErrors(cloud)}`,
   );
 }
 
-async function until(holds: () => Promise<boolean>, otherwise: string): Promise<void> {
+async function until(holds: () => Promise<boolean>, otherwise: () => string): Promise<void> {
   for (const started = Date.now(); Date.now() - started < PATIENCE_MS; await wait(100)) if (await holds()) return;
-  throw new Error(otherwise);
+  throw new Error(otherwise());
 }
 
 function lastErrors({ telemetry }: TestCloud): string {

@@ -1,11 +1,10 @@
 /** What an execution of the loop leaves to do when it ends: the run's row, its report and datasets, and who is told. */
-import { reportKey } from "../../../shared/keys.ts";
 import type { Execution } from "../../../shared/ports/orchestrator.ts";
 import { LoopInput } from "../../../shared/schemas/loop.ts";
 import type { RunRow } from "../../../shared/schemas/rows.ts";
 import { cancelCalls } from "../../workers/gpu/cancel.ts";
 import { endingOf } from "../endings.ts";
-import { finishRun } from "../finish.ts";
+import { finishRun, isFinishedWhole } from "../finish.ts";
 import { moveRun } from "../run-rows.ts";
 import type { RunTelling } from "../run-telling.ts";
 import type { Cloud } from "./cloud.ts";
@@ -40,7 +39,7 @@ async function runEnded(
     await telling.afterwards(ended);
     return { outcome: "ended" };
   }
-  if (run.state !== "finished" || (await hasReport(runId, cloud))) return { outcome: "nothing_to_do" };
+  if (run.state !== "finished" || (await isFinishedWhole(runId, cloud.blobs))) return { outcome: "nothing_to_do" };
   await finishRun(run, cloud); // cut off the time before
   await telling.afterwards(run);
   return { outcome: "ended" };
@@ -59,8 +58,4 @@ async function close(run: RunRow, execution: Execution, cloud: Cloud): Promise<R
   deps.emit({ kind: "run", runId, state, ...(reason === undefined ? {} : { reason }) });
   await cloud.sinks.of(runId).flush();
   return row;
-}
-
-async function hasReport(runId: string, { blobs }: Cloud): Promise<boolean> {
-  return (await blobs.read(reportKey(runId, "html"), { offset: 0, length: 1 })) !== undefined;
 }
