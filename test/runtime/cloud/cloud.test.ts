@@ -11,6 +11,7 @@ import { sweep } from "../../../functions/runtime/cloud/sweep.ts";
 import { dispatchTask } from "../../../functions/runtime/cloud/tasks.ts";
 import { measuresOf } from "../../../functions/runtime/cloud/telemetry.ts";
 import { pausedByHand } from "../../../functions/runtime/endings.ts";
+import { isFinishedWhole } from "../../../functions/runtime/finish.ts";
 import { RunConfig } from "../../../shared/schemas/config.ts";
 import { WORKER_RETRYABLE } from "../../../shared/schemas/loop.ts";
 import { memoryCloud } from "../../support/cloud/memory-cloud.ts";
@@ -91,6 +92,19 @@ test("an execution that ended for want of money pauses the run; an older one's e
   end(`${RUN}.2`, { status: "SUCCEEDED", output: { runId: RUN, status: "paused", round: 1 } });
   await executionEnded(`${RUN}.2`, cloud, telling);
   assert.equal((await store.runs.get(RUN))?.state, "paused");
+});
+
+test("a run that paused, finished and was cut off before its report was written gets it by the next one who looks", async () => {
+  const { cloud, telling, end, store, blobs } = await memoryCloud();
+  await startExecution(RUN, cloud);
+  end(`${RUN}.1`, { status: "SUCCEEDED", output: { runId: RUN, status: "paused", round: 1 } });
+  await executionEnded(`${RUN}.1`, cloud, telling);
+  assert.equal(await isFinishedWhole(RUN, blobs), false, "its report is of the pause");
+  await startExecution(RUN, cloud);
+  end(`${RUN}.2`, { status: "SUCCEEDED", output: { runId: RUN, status: "finished", round: 1 } });
+  await store.runs.update({ ...(await store.runs.get(RUN))!, state: "finished" }); // and then the process died
+  assert.deepEqual(await executionEnded(`${RUN}.2`, cloud, telling), { outcome: "ended" });
+  assert.equal(await isFinishedWhole(RUN, blobs), true);
 });
 
 test("a person's pause stops the loop and the GPUs, and the end that follows changes nothing", async () => {
