@@ -53,6 +53,7 @@ function workers(objects: Objects, reportTo: () => Orchestrator, hold: (input: D
     pair: async () => ({ pairs: 3 }),
     select: async (payload) => void PassInput.parse(payload),
     evaluate: async (payload) => void PassInput.parse(payload),
+    gate: async () => ({ outcome: "go_on" }),
   };
   const functions = Object.entries(refs.functions).map(([name, arn]) => [arn, byName[name]!] as const);
   return { calls, held, functions: Object.fromEntries(functions) };
