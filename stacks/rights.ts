@@ -23,8 +23,8 @@ const OBJECTS: Record<Worker, Objects> = {
   sweep: { read: ["runs", "batches", "blobs"], write: ["runs"] }, // it also closes the books where the event was lost
   callback: {},
   api: {
-    read: ["runs", "blobs", "manifests", "pilots"],
-    write: ["runs", "blobs", "manifests", "pilots"],
+    read: ["runs", "blobs", "manifests", "pilots", "uploads"],
+    write: ["runs", "blobs", "manifests", "pilots", "uploads"], // it signs the URLs by which clients write to "uploads"
   },
 };
 
@@ -81,7 +81,7 @@ function machineRights(worker: Worker): Statement[] {
       },
     ];
   }
-  // A run that ended badly, or was stopped while nobody looked, is stopped for good.
+  // A run that ended badly, or was stopped while nobody looked, is stopped for good; a start that was cut off is made again.
   const look = { actions: [...LOOK, "states:StopExecution"], resources: executionArns() };
   if (worker === "ended") return [look];
   if (!REPORTS_TASKS.includes(worker)) return [];
@@ -91,7 +91,8 @@ function machineRights(worker: Worker): Statement[] {
     actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
     resources: taskHolders(),
   };
-  return worker === "sweep" ? [report, look] : [report];
+  const start = { actions: ["states:StartExecution"], resources: [machineArn()] };
+  return worker === "sweep" ? [report, look, start] : [report];
 }
 
 /** All rights of a function; `deadLetters` is the queue of what fails for good. */

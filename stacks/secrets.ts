@@ -8,8 +8,8 @@ export function secrets(): Secrets {
   return Object.fromEntries(SECRETS.map((name) => [name, new sst.Secret(name)])) as Secrets;
 }
 
-/** Who begins, looks at or stops GPU calls; `prepare` and `api` ask which version of the GPU app is deployed. */
-export const ASKS_MODAL: readonly Worker[] = ["prepare", "dispatch", "collect", "train", "sweep", "ended", "api"];
+/** Who begins, looks at or stops GPU calls. */
+export const ASKS_MODAL: readonly Worker[] = ["dispatch", "collect", "train", "sweep", "ended", "api"];
 
 /** The secrets of a function. `CallbackSecret`: whoever checks what GPU functions report. */
 export function secretsOf(worker: Worker): SecretName[] {

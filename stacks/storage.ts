@@ -26,7 +26,10 @@ export function dataBucket(origins: $util.Input<string>[]): Bucket {
       allowHeaders: ["content-type", "if-none-match", "x-amz-*"],
       maxAge: "1 hour",
     },
-    lifecycle: [{ id: "batches", prefix: "batches/", expiresIn: `${BUCKET.batchesDays} days` }],
+    lifecycle: [
+      { id: "batches", prefix: "batches/", expiresIn: `${BUCKET.batchesDays} days` },
+      { id: "uploads", prefix: "uploads/", expiresIn: `${BUCKET.uploadsDays} days` },
+    ],
     transform: {
       bucket: (args) => {
         args.forceDestroy = !isProduction($app.stage);

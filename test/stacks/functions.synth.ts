@@ -62,7 +62,7 @@ test("each function is told what it asks for, and no more", () => {
   );
   const modal = ["RLAIFV_MODAL_APP", "RLAIFV_MODAL_ENVIRONMENT"];
   assert.deepEqual(told, {
-    prepare: modal,
+    prepare: [],
     plan: [],
     dispatch: ["RLAIFV_CALLBACK_URL", "RLAIFV_COLLECT", ...modal],
     collect: ["RLAIFV_CALLBACK_URL", "RLAIFV_COLLECT", "RLAIFV_MACHINE_ARN", ...modal],
@@ -123,7 +123,7 @@ test("secrets go to those who use them", () => {
   const modal = ["ModalTokenId", "ModalTokenSecret"];
   const linked = plans.map(([worker]) => [worker, made.builds[title(worker)]!.links]);
   assert.deepEqual(Object.fromEntries(linked), {
-    prepare: modal,
+    prepare: [],
     plan: [],
     dispatch: modal,
     collect: modal,

@@ -47,7 +47,7 @@ test("every resource is named, except for actions that have none", () => {
 
 test("wildcards in resources stand below a name of ours", () => {
   const below = [
-    /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/(runs|blobs|batches|manifests|pilots)\/\*$/,
+    /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/(runs|blobs|batches|manifests|pilots|uploads)\/\*$/,
     /^arn:aws:s3:::rlaifv-ci-databucket-[a-z]+\/runs\/\*\/(passes|maps|rounds|control)\/\*$/,
     new RegExp(`^arn:aws:states:us-east-1:${ACCOUNT}:(execution|stateMachine):rlaifv-ci-loop[:/]\\*$`),
     new RegExp(`^arn:aws:logs:us-east-1:${ACCOUNT}:log-group:/aws/lambda/rlaifv-ci-[a-z]+:\\*$`),
@@ -153,9 +153,9 @@ test("only who holds task tokens may report on tasks, and only on this machine's
   for (const role of reporters) assert.deepEqual(at(role, "states:SendTaskSuccess"), [machine, `${machine}/*`]);
 });
 
-test("only the API starts and stops runs", () => {
+test("only the API, and the sweeper where a start was cut off, start runs", () => {
   const starters = [...byRole.keys()].filter((role) => actionsOf(role).includes("states:StartExecution"));
-  assert.deepEqual(starters.sort(), ["ApiRole", "LoopPolicy"]);
+  assert.deepEqual(starters.sort(), ["ApiRole", "LoopPolicy", "SweepRole"]);
 });
 
 test("every function writes to its own log group alone", () => {

@@ -48,6 +48,7 @@ test("only what can be made again goes by itself", () => {
   const { rules } = only(made, "s3/bucketLifecycleConfiguration") as { rules?: unknown[] };
   assert.deepEqual(rules, [
     { id: "batches", status: "Enabled", filter: { prefix: "batches/" }, expiration: { days: BUCKET.batchesDays } },
+    { id: "uploads", status: "Enabled", filter: { prefix: "uploads/" }, expiration: { days: BUCKET.uploadsDays } },
     {
       id: "abandoned-uploads",
       status: "Enabled",

@@ -1,6 +1,7 @@
 /** Runs' work done by the loop in the cloud: started, and stopped with everything that computes for it. */
 import { cancelCalls } from "../../workers/gpu/cancel.ts";
 import type { RunWork } from "../run-control.ts";
+import { moveRun } from "../run-rows.ts";
 import type { RunTelling } from "../run-telling.ts";
 import type { Cloud } from "./cloud.ts";
 import { newestExecution, startExecution } from "./executions.ts";
@@ -17,6 +18,7 @@ export function cloudWork(cloud: Cloud, telling: Pick<RunTelling, "become">): Ru
     async stop(runId, { ending }) {
       const run = await cloud.store.runs.get(runId);
       if (run?.state !== "running") return false;
+      await moveRun(runId, ending, cloud); // first: the end of the execution that follows is then no failure
       await stopExecution(runId, ending.reason ?? ending.state, cloud);
       await telling.become(runId, { ...ending, workedMs: await workedMs(runId, cloud) });
       return true;

@@ -2,13 +2,15 @@
 import { z } from "zod";
 import { DRAIN_MS, Drain } from "../../../shared/drain.ts";
 import { WORKER_RETRYABLE } from "../../../shared/schemas/loop.ts";
-import { runBench } from "../../evals/run-bench.ts";
 import { WorkerError } from "../../workers/deps.ts";
 import type { WorkerDepsOnGpu } from "../../workers/gpu/deps.ts";
 import type { Cloud } from "./cloud.ts";
 import { type Facts, measuresOf } from "./telemetry.ts";
 
 export type Worker = (event: unknown, deps: WorkerDepsOnGpu) => Promise<unknown>;
+
+/** `bench`: only for workers that measure. Benchmarks bring a megabyte of language model, and a cold start reads all of it. */
+export type NamedWorker = { name: string; work: Worker; bench?: WorkerDepsOnGpu["bench"] };
 
 /** What an invocation needs after its last request was drained: writing results and moving rows. Our choice. */
 const CLOSING_MS = 20_000;
@@ -25,7 +27,7 @@ const Named = z.object({
 
 /** @param remainingMs until the platform ends the invocation */
 export async function runWorker(
-  { name, work }: { name: string; work: Worker },
+  { name, work, bench }: NamedWorker,
   event: unknown,
   { cloud, remainingMs }: { cloud: Cloud; remainingMs: number },
 ): Promise<unknown> {
@@ -35,7 +37,7 @@ export async function runWorker(
   const started = cloud.clock.now();
   cloud.telemetry.info("began", facts);
   try {
-    const result = await work(event, workerDeps(cloud, { runId, signal: time.signal }));
+    const result = await work(event, workerDeps(cloud, { runId, signal: time.signal, bench }));
     cloud.telemetry.info("ended", { ...facts, ms: cloud.clock.now() - started });
     return result;
   } catch (error) {
@@ -72,7 +74,7 @@ const outOfTime = (ms: number): WorkerError =>
 /** The workers' dependencies for one run; `runId` undefined: whatever is emitted is not kept. */
 export function workerDeps(
   cloud: Cloud,
-  { runId, signal }: { runId: string | undefined; signal: AbortSignal },
+  { runId, signal, bench = noBench }: { runId: string | undefined; signal: AbortSignal } & Bench,
 ): WorkerDepsOnGpu {
   const { store, blobs, clock, models, gpu, telemetry } = cloud;
   return {
@@ -81,7 +83,7 @@ export function workerDeps(
     clock,
     bind: (model, checkpoint) => models.bind(model, checkpoint),
     trainer: undefined, // GPU functions train
-    bench: runBench,
+    bench,
     gpu,
     complete: (token, report) => cloud.orchestrator.complete(token, report),
     emit(event) {
@@ -90,4 +92,10 @@ export function workerDeps(
     },
     signal,
   };
+}
+
+type Bench = { bench?: WorkerDepsOnGpu["bench"] | undefined };
+
+function noBench(): never {
+  throw new Error("this worker measures nothing: it was given no benchmarks");
 }

@@ -1,4 +1,5 @@
 /** One call for one piece of work: the one that is open, or a new one after those that failed. */
+import { runPrefix } from "../../../shared/keys.ts";
 import type { CallRow, CallWork } from "../../../shared/schemas/calls.ts";
 import { isOpen } from "../../../shared/schemas/calls.ts";
 import type { GpuConfig } from "../../../shared/schemas/config.ts";
@@ -23,8 +24,9 @@ export type Wanted = {
 };
 type Common = "contract" | "call" | "callbackUrl" | "heartbeatSeconds" | "deadlineSeconds";
 
-/** Under which key the job of a call lies. */
-const jobKeyOf = (call: string): string => `calls/${call.replace("#", "/")}.json`;
+/** Under which key the job of a call (`<runId>/…#<try>`) lies. */
+const jobKeyOf = (runId: string, call: string): string =>
+  `${runPrefix(runId)}/calls/${call.slice(runId.length + 1).replace("#", "/")}.json`;
 
 /**
  * Sees to it that somebody works: adopts the open call (its report then goes to the newest task's token), or begins the
@@ -64,7 +66,7 @@ async function createCall(call: string, wanted: Wanted, deps: WorkerDepsOnGpu): 
   };
   const { version: _version, ...place } = placeOf(gpu, version);
   const file: JobFile = { job: { ...wanted.job, ...common }, place: { ...place, version: version ?? null } };
-  const jobKey = jobKeyOf(call);
+  const jobKey = jobKeyOf(runId, call);
   await writeJson(deps.blobs, jobKey, file);
   const now = deps.clock.now();
   const row: CallRow = {

@@ -64,11 +64,11 @@ async function lookAfter(row: CallRow, run: RunRow | undefined, deps: WorkerDeps
     await launch(row, deps).catch((error: unknown) => failWork(row, error, deps));
     return keepWaiting(row, "launched", deps);
   }
-  if (row.state === "running" && silentMs < gpu.patience.reportMs) return "kept";
+  if (row.state === "running" && silentMs < gpu.patience.reportMs) return keepWaiting(row, "kept", deps);
   return askProvider(row, deps);
 }
 
-/** The loop's heartbeat runs from the moment a task starts: what waits for a GPU or for money is not lost. */
+/** The loop's heartbeat runs from the moment a task starts: what computes, or waits for a GPU or for money, is not lost. */
 async function keepWaiting(row: CallRow, done: Done, { complete }: WorkerDepsOnGpu): Promise<Done> {
   await complete(row.token, { kind: "heartbeat" });
   return done;

@@ -16,6 +16,7 @@ import { openAdmission } from "../../../functions/api/admission/admission.ts";
 import { listen } from "../../../functions/api/listen.ts";
 import { connect } from "../../../functions/client/client.ts";
 import { openEmbeddedEngine } from "../../../functions/embedded/engine.ts";
+import { runBench } from "../../../functions/evals/run-bench.ts";
 import { openAws } from "../../../functions/runtime/aws.ts";
 import type { Secrets } from "../../../functions/runtime/aws-config.ts";
 import { cloudApi } from "../../../functions/runtime/cloud/api.ts";
@@ -105,7 +106,7 @@ export async function openTestCloud(faults: CloudFaults = {}) {
   const invoked = new Set<Promise<unknown>>();
   const run = async (name: string, work: Worker, event: unknown) => {
     faults.worker?.(name, "before");
-    const result = await runWorker({ name, work }, event, { cloud, remainingMs: LAMBDA_MS });
+    const result = await runWorker({ name, work, bench: runBench }, event, { cloud, remainingMs: LAMBDA_MS });
     faults.worker?.(name, "after");
     return result;
   };

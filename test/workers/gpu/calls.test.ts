@@ -37,10 +37,7 @@ test("a shard goes out as one batch, and its answer moves the samples and ends t
   assert.deepEqual({ state, samples, usdMicros }, { state: "done", samples: 3, usdMicros: cost(50) });
   assert.equal((await world.store.samples.count(RUN, "1.train")).generated, 3);
   const kinds = world.told.map(({ token, report }) => [token, report.kind]);
-  assert.deepEqual(kinds, [
-    ["token-0", "heartbeat"],
-    ["token-0", "success"],
-  ]);
+  assert.deepEqual(kinds, [["token-0", "success"]], "the public door uses no token");
   assert.equal((await world.calls.get(batch.job.call))?.state, "done");
 });
 
@@ -163,6 +160,7 @@ test("lost callbacks: the sweeper asks the provider, and settles the time since 
   batch!.state = { outcome: "finished" };
   await world.clock.advance(4999);
   assert.equal((await sweepCalls(world.deps, rethrow)).kept, 1, "silent, but not for long");
+  assert.deepEqual(world.told, [{ token: "token-0", report: { kind: "heartbeat" } }], "the loop hears that it works");
   await world.clock.advance(1);
   assert.equal((await sweepCalls(world.deps, rethrow)).lost, 1);
   await world.collectAll();
