@@ -45,7 +45,11 @@ export async function workShard(task: DispatchInput, deps: WorkerDeps): Promise<
   const work = { runId: job.runId, what: [job.passId, job.stage, job.shardId].join("/") };
   const meter = shardMeter(work, { refs, sizeOf: await imageSizes(job, deps) }, deps);
   const batches =
-    deps.gpu && shardBatches({ ...job, round, attempt, token, refs, checkpoint }, { ...deps, gpu: deps.gpu });
+    deps.gpu &&
+    shardBatches(
+      { ...job, round, attempt, token, refs, checkpoint, mostAtOnce: config.maxConcurrentShards },
+      { ...deps, gpu: deps.gpu },
+    );
   try {
     const result = await runShard(job, {
       context,

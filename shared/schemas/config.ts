@@ -10,7 +10,7 @@ export const GpuConfig = z.strictObject({
   kind: GpuKind.default("H100"),
   /** GPUs of one container. */
   count: z.int().min(1).max(8).default(1), // Modal: at most 8 of a kind in one container
-  /** Most containers at once; the plan of the Modal account bounds it too. */
+  /** Most containers at once; never more than `maxConcurrentShards`, and the plan of the Modal account bounds it too. */
   maxContainers: z.int().min(1).max(1000).default(8), // our choice: below the ten GPUs of Modal's smallest plan
   /** Longest one call may compute, seconds: what is reserved before it. */
   timeoutSeconds: z.int().min(60).max(86_400).default(3600), // Modal: at most 24 h; our choice: a shard of 1,000 samples takes minutes

@@ -18,6 +18,8 @@ type Shard = ShardJob & {
   refs: (target: Target) => ModelRef;
   /** Of the policy. */
   checkpoint: Checkpoint | undefined;
+  /** How many shards of the run are at work at once: more containers would idle. */
+  mostAtOnce: number;
 };
 
 export type ShardBatches = Elsewhere & {
@@ -27,7 +29,10 @@ export type ShardBatches = Elsewhere & {
 
 export function shardBatches(shard: Shard, deps: WorkerDepsOnGpu): ShardBatches {
   const answered: Batch[] = [];
-  const gpuOf = (target: Target) => deps.gpu.placement.ofModel(shard.refs(target));
+  const gpuOf = (target: Target): GpuConfig | undefined => {
+    const gpu = deps.gpu.placement.ofModel(shard.refs(target));
+    return gpu && { ...gpu, maxContainers: Math.min(gpu.maxContainers, shard.mostAtOnce) };
+  };
   return {
     serves: (target) => gpuOf(target) !== undefined,
     async replies(target, lines) {

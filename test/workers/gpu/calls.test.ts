@@ -23,7 +23,7 @@ test("a shard goes out as one batch, and its answer moves the samples and ends t
   const [batch] = world.spawned;
   assert.equal(world.spawned.length, 1);
   assert.ok(batch?.job.kind === "batch");
-  assert.deepEqual(batch.place, { gpu: "L4", gpus: 1, maxContainers: 8, timeoutSeconds: 600, version: 7 });
+  assert.deepEqual(batch.place, { gpu: "L4", gpus: 1, maxContainers: 4, timeoutSeconds: 600, version: 7 });
   assert.deepEqual([batch.job.lines, batch.job.canary, batch.job.weights.revision], [3, false, "abc"]);
   assert.deepEqual(await world.money(), { reserved: BOUND, settled: 0 });
   assert.deepEqual(await world.begin(batch), { goOn: true });
