@@ -11,7 +11,8 @@
  *   evaluate  (metrics)   hallucination, recall, length of a checkpoint's answers
  *   select    (a rule)    the checkpoint that becomes the next round's policy
  *
- * The four model stages are run by `run-shard.ts`, the order of the loop stands in `loop.ts`.
+ * The four model stages are run by `run-shard.ts`, the order of the loop stands in `loop.ts`. A model that answers on GPUs is
+ * asked by way of `Elsewhere` (answer.ts): functions/workers/gpu begins its batches and goes on when their answers are there.
  */
 import type { StageName } from "./schemas/rows.ts";
 import type { Submitted } from "./schemas/sample.ts";
