@@ -9,7 +9,7 @@ import { TrainStepRecord } from "./rounds.ts";
 import { Checkpoint } from "./rows.ts";
 
 /** Raised when a deployed GPU app of the version before would misunderstand a job. */
-export const GPU_CONTRACT = 1;
+export const GPU_CONTRACT = 1 as const;
 
 /** The weights a function loads: a model of the Hub in one revision ("": its newest), and a checkpoint of a run over it. */
 export const Weights = z.strictObject({

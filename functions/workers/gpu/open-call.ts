@@ -3,7 +3,7 @@ import { runPrefix } from "../../../shared/keys.ts";
 import type { CallRow, CallWork } from "../../../shared/schemas/calls.ts";
 import { isOpen } from "../../../shared/schemas/calls.ts";
 import type { GpuConfig } from "../../../shared/schemas/config.ts";
-import type { BatchJob, GpuTrainJob } from "../../../shared/schemas/gpu.ts";
+import { type BatchJob, GPU_CONTRACT, type GpuTrainJob } from "../../../shared/schemas/gpu.ts";
 import { writeJson } from "../files.ts";
 import { changeCall } from "./change.ts";
 import { versionOf } from "./deployment.ts";
@@ -58,7 +58,7 @@ async function createCall(call: string, wanted: Wanted, deps: WorkerDepsOnGpu): 
   const deadlineSeconds = gpu.timeoutSeconds;
   const version = await versionOf(runId, { blobs: deps.blobs, provider: deps.gpu.provider });
   const common = {
-    contract: 1 as const,
+    contract: GPU_CONTRACT,
     call,
     callbackUrl: deps.gpu.callbackUrl,
     heartbeatSeconds: HEARTBEAT_SECONDS,
